@@ -1,0 +1,3 @@
+//! The binary: exit code and panic hook, nothing else.
+
+fn main() {}

@@ -1,1 +1,2 @@
 //! run (being built).
+pub mod fault;

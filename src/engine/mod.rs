@@ -1,1 +1,4 @@
 //! engine (being built).
+
+pub mod message;
+pub mod snapshot;

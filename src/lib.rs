@@ -28,6 +28,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod digest;
 pub mod driver;
 pub mod engine;
 pub mod monitor;
@@ -39,4 +40,5 @@ pub mod run;
 pub mod runbook;
 pub mod sandbox;
 pub mod store;
+pub mod text;
 pub mod tui;

@@ -1,0 +1,271 @@
+//! What goes into the engine and what comes out, as data.
+//!
+//! Owns the shapes of intents, outcomes, readings, effects and replies; never
+//! acts on one. The views and every terminal speak these words too.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::reading::Reading;
+use crate::run::event::{Answer, EventKind, Percent, Seq, Summary, Task, Verdict};
+use crate::run::fault::Fault;
+use crate::run::progress::Progress;
+use crate::runbook::{GateId, GuardId, PhaseId, RoleId, StepId};
+
+/// Something for the engine, and the time at which it came in.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The lead's clock.
+    pub now: Timestamp,
+    /// What came in.
+    pub message: Message,
+}
+
+/// What may come in.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// Time has passed; nothing else.
+    Tick,
+    /// An operator's request.
+    Intent(Intent),
+    /// A task ended.
+    Ended(Ended),
+    /// A probe of a task in doubt has answered.
+    Probed {
+        /// The task.
+        task: Task,
+        /// Done, not done, or still not known.
+        done: Option<bool>,
+        /// What told.
+        how: String,
+    },
+    /// A gate's query has answered.
+    Sampled {
+        /// The gate.
+        gate: GateId,
+        /// GO, NO-GO, INCONCLUSIVE or ERROR.
+        verdict: Verdict,
+        /// Why, in a few words; clean.
+        reason: String,
+    },
+    /// A guard's signal was read.
+    Measured {
+        /// The guard.
+        guard: GuardId,
+        /// In the threshold's unit (seconds for durations), or why there is none.
+        value: Reading<f64>,
+    },
+    /// Running work has come further.
+    Progressed {
+        /// The task.
+        task: Task,
+        /// How far.
+        progress: Progress,
+    },
+}
+
+/// How a task ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The task.
+    pub task: Task,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Done. Where its event was committed together with the work, the fold
+    /// has it already and nothing is appended again.
+    Done(Summary),
+    /// Known not to be done.
+    NotDone(Fault),
+    /// Nobody knows.
+    Unknown(Fault),
+}
+
+/// Identifies an intent: its row in Postgres, or a number that the lead's own
+/// terminal counts (negative).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IntentId(pub i64);
+
+/// An operator's request, with who makes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intent {
+    /// Its id.
+    pub id: IntentId,
+    /// The database session's `session_user`.
+    pub by: String,
+    /// Database roles that this user is or belongs to, itself included;
+    /// superuser membership does not count.
+    pub roles: BTreeSet<String>,
+    /// The newest material event that the person had seen; an intent made
+    /// before a later one is refused.
+    pub saw: Option<Seq>,
+    /// The journal's hash that the person saw, for sign-offs.
+    pub saw_hash: Option<String>,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What may be asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// Nothing new starts. Accepted from anyone, at any time.
+    Hold {
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Ends the hold.
+    Release,
+    /// Stops the backfill at the end of its chunk.
+    Pause,
+    /// Lets the backfill go on.
+    Resume,
+    /// Sets the ceiling.
+    Pace {
+        /// 1 to 100.
+        pace: Percent,
+    },
+    /// Crosses the boundary into this phase; past the last one, ends the run.
+    Advance {
+        /// The phase that the person saw named.
+        into: PhaseId,
+    },
+    /// Answers for a seat.
+    Sign {
+        /// The gate.
+        gate: GateId,
+        /// The seat; may be left out where the person fills exactly one.
+        seat: Option<RoleId>,
+        /// GO or NO-GO.
+        answer: Answer,
+        /// In the signer's words.
+        reason: Option<String>,
+    },
+    /// Opens a gate that is not GO.
+    Waive {
+        /// The gate.
+        gate: GateId,
+        /// Why; never empty.
+        reason: String,
+    },
+    /// Takes the current phase back.
+    Rollback {
+        /// The phase that the person saw named.
+        phase: PhaseId,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Takes every phase back.
+    Unwind {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Answers yes to a manual step.
+    Answer {
+        /// The step.
+        step: StepId,
+    },
+    /// Settles a task that failed or is in doubt.
+    Resolve {
+        /// The task.
+        task: Task,
+        /// Taken as done, or to be tried again.
+        done: bool,
+        /// Why; never empty.
+        how: String,
+    },
+    /// Cancels a statement that runs, after a hold.
+    Cancel {
+        /// The task.
+        task: Task,
+    },
+}
+
+impl Ask {
+    /// The verb on the command line, and the action's name on the screen.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Hold { .. } => "hold",
+            Self::Release => "release",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Pace { .. } => "pace",
+            Self::Advance { .. } => "advance",
+            Self::Sign { .. } => "sign",
+            Self::Waive { .. } => "waive",
+            Self::Rollback { .. } => "rollback",
+            Self::Unwind { .. } => "unwind",
+            Self::Answer { .. } => "answer",
+            Self::Resolve { .. } => "resolve",
+            Self::Cancel { .. } => "cancel",
+        }
+    }
+}
+
+/// Accepted, or refused with a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Done, or being done.
+    Accepted,
+    /// Taken note of; the journal cannot be reached yet.
+    NotYetRecorded,
+    /// Not done; a sentence that says why and what would help.
+    Refused(String),
+}
+
+/// What the engine wants done to the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Run a task; it ends with [`Message::Ended`].
+    Perform {
+        /// The task.
+        task: Task,
+        /// Its attempt since the last release, from 1.
+        attempt: u32,
+    },
+    /// Find out whether a task is done; ends with [`Message::Probed`].
+    Probe {
+        /// The task.
+        task: Task,
+    },
+    /// End a task at its next safe point: a backfill or comparison after its
+    /// chunk, a statement only while it waits for a lock, a wait at once.
+    Stop {
+        /// The task.
+        task: Task,
+    },
+    /// End a task now: its running statement is cancelled.
+    Cancel {
+        /// The task.
+        task: Task,
+    },
+    /// Ask a gate's query; ends with [`Message::Sampled`].
+    Sample {
+        /// The gate.
+        gate: GateId,
+    },
+    /// Answer an intent.
+    Reply {
+        /// The intent.
+        intent: IntentId,
+        /// The answer.
+        reply: Reply,
+    },
+}
+
+/// What the engine decides: append first, then perform.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Decision {
+    /// To be appended, in order, and folded.
+    pub events: Vec<EventKind>,
+    /// To be performed after that.
+    pub effects: Vec<Effect>,
+}

@@ -1,0 +1,589 @@
+//! What happened, in past tense: the journal's vocabulary.
+//!
+//! Owns the kinds of event and their ids; never decides whether one is legal
+//! (that is [`super::evolve`]). The serialised form is stored and hashed, so a
+//! field is only ever added, with a default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+use crate::plan::Plan;
+use crate::runbook::{GateId, GuardId, PhaseId, RoleId, StepId};
+
+/// Identifies a run: a UUID of version 7, as text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// An event's number within its run, from 1, without gaps.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Seq(pub i64);
+
+impl Seq {
+    /// The number after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One entry of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number.
+    pub seq: Seq,
+    /// The journal server's clock when it was appended.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: EventKind,
+    /// The chain's hash up to and including it, 64 hex digits.
+    pub hash: String,
+}
+
+/// A step in one of its two directions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Task {
+    /// The step; those of a phase's own rollback included.
+    pub step: StepId,
+    /// Do it, or take it back.
+    pub direction: Direction,
+}
+
+impl Task {
+    /// Doing a step.
+    pub fn forward(step: StepId) -> Self {
+        Self {
+            step,
+            direction: Direction::Forward,
+        }
+    }
+
+    /// Taking a step back.
+    pub fn back(step: StepId) -> Self {
+        Self {
+            step,
+            direction: Direction::Back,
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.direction {
+            Direction::Forward => self.step.fmt(f),
+            Direction::Back => write!(f, "undo of {}", self.step),
+        }
+    }
+}
+
+/// Do it, or take it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Do it.
+    Forward,
+    /// Take it back.
+    Back,
+}
+
+/// Who made it happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// A person, by the database session's `session_user`.
+    Person(String),
+    /// A guard.
+    Guard(GuardId),
+    /// The engine itself.
+    Engine,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(name) => f.write_str(name),
+            Self::Guard(guard) => write!(f, "guard {guard}"),
+            Self::Engine => f.write_str("engine"),
+        }
+    }
+}
+
+/// What a gate says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Not answered yet.
+    #[default]
+    Pending,
+    /// Opens.
+    Go,
+    /// Answered against.
+    NoGo,
+    /// An answer that proves nothing: NULL, no row, zero samples.
+    Inconclusive,
+    /// Could not be asked.
+    Error,
+    /// The answer is too old.
+    Stale,
+    /// Opened by a person, with a reason.
+    Waived,
+}
+
+impl Verdict {
+    /// Only GO and WAIVED open.
+    pub fn opens(self) -> bool {
+        matches!(self, Self::Go | Self::Waived)
+    }
+
+    /// The word on the screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Go => "GO",
+            Self::NoGo => "NO-GO",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Error => "ERROR",
+            Self::Stale => "STALE",
+            Self::Waived => "WAIVED",
+        }
+    }
+}
+
+/// A gate's verdict and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The gate.
+    pub gate: GateId,
+    /// What it said.
+    pub verdict: Verdict,
+    /// Why, in a few words; clean.
+    pub reason: String,
+    /// When it was last asked.
+    pub at: Timestamp,
+}
+
+/// How far up its ladder a guard stands.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Nothing to say.
+    #[default]
+    Quiet,
+    /// Takes something off the pace.
+    Throttle,
+    /// Takes all of it, until it recovers.
+    Stall,
+    /// Holds the run, until a person releases it.
+    Hold,
+}
+
+impl Rung {
+    /// The word on the screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quiet => "ok",
+            Self::Throttle => "throttle",
+            Self::Stall => "stall",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+/// A share of the backfill's duty, 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Percent(pub u8);
+
+impl Percent {
+    /// All of it.
+    pub const FULL: Self = Self(100);
+    /// None of it: a stall.
+    pub const ZERO: Self = Self(0);
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+/// What a finished step leaves as proof.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Summary {
+    /// SQL: rows affected by the last statement, and how long it all took.
+    Sql {
+        /// Rows affected or returned by the last statement.
+        rows: u64,
+        /// From the first statement to the commit.
+        took_ms: u64,
+    },
+    /// A backfill.
+    Backfill(BackfillSummary),
+    /// A comparison.
+    Parity(ParitySummary),
+    /// A command.
+    Exec {
+        /// Its exit code.
+        exit: i32,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// A person answered yes.
+    Answered {
+        /// Who.
+        by: Actor,
+    },
+    /// The wait is over.
+    Waited {
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// Found done by its probe or its receipt, or taken as done by a person.
+    Found {
+        /// What told.
+        how: String,
+    },
+}
+
+/// What a backfill did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct BackfillSummary {
+    /// Rows visited by key.
+    pub rows_visited: u64,
+    /// Rows written.
+    pub rows_written: u64,
+    /// Chunks committed.
+    pub chunks: u64,
+    /// Rows in quarantine.
+    pub quarantined: u64,
+    /// Rows that the final sweep visited.
+    pub swept: u64,
+    /// From the first chunk to the end of the sweep, pauses included.
+    pub took_ms: u64,
+    /// Time taken off the pace, by reason.
+    #[serde(default)]
+    pub lost_ms: BTreeMap<String, u64>,
+}
+
+/// What a comparison proved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParitySummary {
+    /// Rows compared.
+    pub rows: u64,
+    /// Verified share of the rows, 0 to 1: rows that were compared and settled.
+    pub coverage: f64,
+    /// Differences that a recheck found again.
+    pub confirmed: u64,
+    /// Rows that changed between every recheck: not verified.
+    pub hot: u64,
+    /// Some keys of confirmed differences, as text; at most 10.
+    #[serde(default)]
+    pub samples: Vec<String>,
+    /// `pg_current_wal_lsn()` before the first chunk and after the last.
+    pub wal: (String, String),
+    /// When the comparison ended.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
+/// What follows a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// Tried again, not before that time.
+    Retry(Timestamp),
+    /// A person decides: the run is held, or stuck where an undo failed.
+    Person,
+    /// Not a failure: ended at a safe point by a hold or a rollback.
+    Later,
+}
+
+/// How far back a rollback goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// The current phase.
+    Phase,
+    /// Every phase, to the start.
+    Unwind,
+}
+
+/// A seat's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Go on.
+    Go,
+    /// Do not.
+    NoGo,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The run exists, and this is its plan, for good.
+    RunCreated {
+        /// Its id.
+        run: RunId,
+        /// The plan.
+        plan: Arc<Plan>,
+        /// [`Plan::hash`].
+        plan_hash: String,
+        /// Who started it.
+        by: Actor,
+        /// This program's version.
+        tool: String,
+    },
+    /// Someone holds the lease.
+    LeadTaken {
+        /// Counts take-overs, from 1.
+        epoch: i64,
+        /// Who.
+        by: Actor,
+        /// On which machine.
+        host: String,
+        /// Why, where it was taken from somebody.
+        reason: Option<String>,
+    },
+    /// A boundary was crossed.
+    PhaseEntered {
+        /// Into this phase.
+        phase: PhaseId,
+        /// Its attempt, from 1.
+        attempt: u32,
+        /// Who advanced; [`Actor::Engine`] where `enter = "auto"`.
+        by: Actor,
+        /// The boundary's gates in that moment.
+        evidence: Vec<Evidence>,
+    },
+    /// A gate behind a step opened.
+    GatePassed {
+        /// In that moment.
+        evidence: Evidence,
+    },
+    /// A task was begun; it may have had an effect from here on.
+    StepStarted {
+        /// The task.
+        task: Task,
+        /// From 1, anew after a release.
+        attempt: u32,
+    },
+    /// A task is done.
+    StepSucceeded {
+        /// The task.
+        task: Task,
+        /// The proof.
+        summary: Summary,
+    },
+    /// A task is known not to be done.
+    StepFailed {
+        /// The task.
+        task: Task,
+        /// Why.
+        fault: Fault,
+        /// What follows.
+        next: Next,
+    },
+    /// Nobody knows whether the task is done.
+    StepInDoubt {
+        /// The task.
+        task: Task,
+        /// Why not.
+        why: String,
+    },
+    /// A doubt, or a failure that waited for a person, was settled.
+    DoubtResolved {
+        /// The task.
+        task: Task,
+        /// Done, or to be tried again.
+        done: bool,
+        /// Who or what told.
+        by: Actor,
+        /// Its reason or its finding.
+        how: String,
+    },
+    /// Nothing new starts.
+    Held {
+        /// Who held it.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// A person let it go on.
+    Released {
+        /// Who.
+        by: Actor,
+    },
+    /// A person stopped the backfill alone.
+    Paused {
+        /// Who.
+        by: Actor,
+    },
+    /// A person let the backfill go on.
+    Resumed {
+        /// Who.
+        by: Actor,
+    },
+    /// A person set the ceiling.
+    PaceSet {
+        /// Who.
+        by: Actor,
+        /// 1 to 100.
+        pace: Percent,
+    },
+    /// What guards leave of the pace has changed.
+    PaceChanged {
+        /// 0 is a stall.
+        pace: Percent,
+        /// Why, worst first; empty when nothing is taken off.
+        reasons: Vec<String>,
+    },
+    /// A gate says something else than before.
+    GateChanged {
+        /// What it says.
+        evidence: Evidence,
+    },
+    /// Observed GO time, in total.
+    Soaked {
+        /// The soak gate.
+        gate: GateId,
+        /// So much so far.
+        observed_ms: u64,
+        /// What began it anew, where something did.
+        reset_by: Option<String>,
+    },
+    /// A guard stands on another rung.
+    GuardChanged {
+        /// The guard.
+        guard: GuardId,
+        /// Its rung.
+        rung: Rung,
+        /// The value or its absence, and the limit.
+        reason: String,
+    },
+    /// A seat answered.
+    SignedOff {
+        /// The gate.
+        gate: GateId,
+        /// The seat.
+        seat: RoleId,
+        /// Who sat on it.
+        by: Actor,
+        /// What was said.
+        answer: Answer,
+        /// The attempt of the gate's phase that it is for.
+        attempt: u32,
+        /// The journal's hash that the signer saw.
+        saw: String,
+        /// In the signer's words.
+        reason: Option<String>,
+    },
+    /// A gate was opened without a GO.
+    GateWaived {
+        /// The gate.
+        gate: GateId,
+        /// Who.
+        by: Actor,
+        /// Why; never empty.
+        reason: String,
+        /// The attempt of the gate's phase that it is for.
+        attempt: u32,
+    },
+    /// The way back was begun.
+    RollbackStarted {
+        /// The phase that is taken back.
+        phase: PhaseId,
+        /// Whether it goes on to the start.
+        scope: Scope,
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A phase was taken back; the run stands before it.
+    PhaseRolledBack {
+        /// The phase.
+        phase: PhaseId,
+    },
+    /// The journal could not be reached for a while.
+    LinkRestored {
+        /// For how long.
+        outage_ms: u64,
+        /// The first error.
+        error: String,
+    },
+    /// Every phase is done.
+    Finished,
+}
+
+impl EventKind {
+    /// The tag, as stored in the journal's `kind` column.
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Self::RunCreated { .. } => "run_created",
+            Self::LeadTaken { .. } => "lead_taken",
+            Self::PhaseEntered { .. } => "phase_entered",
+            Self::GatePassed { .. } => "gate_passed",
+            Self::StepStarted { .. } => "step_started",
+            Self::StepSucceeded { .. } => "step_succeeded",
+            Self::StepFailed { .. } => "step_failed",
+            Self::StepInDoubt { .. } => "step_in_doubt",
+            Self::DoubtResolved { .. } => "doubt_resolved",
+            Self::Held { .. } => "held",
+            Self::Released { .. } => "released",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
+            Self::PaceSet { .. } => "pace_set",
+            Self::PaceChanged { .. } => "pace_changed",
+            Self::GateChanged { .. } => "gate_changed",
+            Self::Soaked { .. } => "soaked",
+            Self::GuardChanged { .. } => "guard_changed",
+            Self::SignedOff { .. } => "signed_off",
+            Self::GateWaived { .. } => "gate_waived",
+            Self::RollbackStarted { .. } => "rollback_started",
+            Self::PhaseRolledBack { .. } => "phase_rolled_back",
+            Self::LinkRestored { .. } => "link_restored",
+            Self::Finished => "finished",
+        }
+    }
+
+    /// Whether a person who decides has to have seen it: an intent that was
+    /// made before such an event is refused.
+    pub fn is_material(&self) -> bool {
+        !matches!(
+            self,
+            Self::PaceChanged { .. }
+                | Self::GateChanged { .. }
+                | Self::Soaked { .. }
+                | Self::GuardChanged { .. }
+                | Self::LinkRestored { .. }
+                | Self::PaceSet { .. }
+                | Self::SignedOff { .. }
+        )
+    }
+}

@@ -214,11 +214,14 @@ async fn settle(
     purpose: Purpose,
 ) -> Result<Session, OpenError> {
     let classify = |error| classify(&error, host);
-    let row = session
+    // Unnamed: the closing of a named statement, still on its way, would
+    // swallow the server's last words.
+    let rows = session
         .client
-        .query_one(include_str!("backend.sql"), &[])
+        .query_typed(include_str!("backend.sql"), &[])
         .await
         .map_err(classify)?;
+    let row = rows.first().expect("a session sees its own row");
     if !wanted.fits(row.get("in_recovery"), row.get("read_only")) {
         return Err(OpenError::Unsuitable {
             place: host.place.clone(),

@@ -8,6 +8,7 @@
 pub mod cancel;
 pub mod connect;
 pub mod open;
+mod open_error;
 pub mod purpose;
 pub mod session;
 pub mod sqlstate;

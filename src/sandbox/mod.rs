@@ -10,6 +10,8 @@ mod binaries;
 mod client;
 mod cluster;
 mod error;
+#[cfg(feature = "fetch")]
+mod fetch;
 pub mod load;
 mod server;
 mod template;

@@ -14,6 +14,7 @@ mod error;
 mod fetch;
 pub mod load;
 mod server;
+mod settings;
 mod template;
 mod undertaker;
 

@@ -65,7 +65,8 @@ pub struct Kept {
 
 impl Cluster {
     /// Starts the servers and waits until they take connections. Blocks; a
-    /// primary for tests takes about a tenth of a second, `initdb` half of one.
+    /// first one takes half a second to a second, mostly `initdb`; with the standby
+    /// it is more where files are slow to make.
     ///
     /// # Errors
     /// See [`Error`]; whatever was started is gone again.

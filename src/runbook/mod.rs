@@ -12,6 +12,7 @@ mod diagnostic;
 pub mod ident;
 mod lower;
 mod raw;
+mod schema;
 mod source;
 mod sql;
 mod toml_string;
@@ -20,6 +21,7 @@ mod tree;
 pub use codes::codes;
 pub use diagnostic::{Diagnostic, Severity};
 pub use lower::{Loaded, load};
+pub use schema::{schema, schema_value};
 pub use source::{FileId, Files, Place, RUNBOOK, Sources};
 
 use std::collections::BTreeMap;

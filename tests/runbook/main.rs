@@ -5,6 +5,8 @@
 
 mod broken;
 mod examples;
+mod reference;
+mod schema;
 
 use std::path::{Path, PathBuf};
 

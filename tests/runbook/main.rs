@@ -5,6 +5,7 @@
 
 mod broken;
 mod examples;
+mod mangled;
 mod reference;
 mod schema;
 

@@ -42,6 +42,9 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// The files that they point into.
     pub sources: Sources,
+    /// The environments that the runbook has, by name: `check` loads each, for
+    /// a value of one that is not chosen is not looked at.
+    pub environments: Vec<String>,
 }
 
 impl Loaded {
@@ -72,10 +75,14 @@ pub fn load(text: &str, name: &str, files: &dyn Files, environment: Option<&str>
         accepted: Vec::new(),
         added: Vec::new(),
     };
-    let runbook = shaped
-        .document
-        .map(|document| lowering.document(&document, environment));
-    lowering.finish(runbook)
+    let document = shaped.document.as_ref();
+    let runbook = document.map(|document| lowering.document(document, environment));
+    let environments = document.map(|document| &document.environments.0);
+    let environments = environments
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.value.clone());
+    lowering.finish(runbook, environments.collect())
 }
 
 /// The state of one pass over the raw shapes.
@@ -143,7 +150,7 @@ impl Lowering<'_> {
     }
 
     /// Sorts what was told, and gives the runbook out where that is no fault.
-    fn finish(mut self, runbook: Option<Runbook>) -> Loaded {
+    fn finish(mut self, runbook: Option<Runbook>, environments: Vec<String>) -> Loaded {
         self.found
             .sort_by_key(|told| (told.place.file, told.place.start, told.code));
         self.found.dedup();
@@ -162,6 +169,7 @@ impl Lowering<'_> {
             faults,
             warnings,
             sources: self.sources,
+            environments,
         }
     }
 

@@ -33,10 +33,6 @@ pub(crate) struct Document {
     pub(crate) connections: At<Entries<Connection>>,
     /// What differs when the same runbook runs elsewhere, by environment.
     #[serde(default)]
-    #[allow(
-        dead_code,
-        reason = "the chosen one is laid over the tree; the shape checks the rest"
-    )]
     pub(crate) environments: Entries<Environment>,
     /// Typed variables, rendered by `{{name}}` and `{{name:literal}}`.
     #[serde(default)]

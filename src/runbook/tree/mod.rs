@@ -10,6 +10,8 @@ mod misplaced;
 mod overlay;
 mod secret;
 
+pub(super) use secret::passwords;
+
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -89,6 +91,8 @@ pub(super) fn shape(text: &str, environment: Option<&str>, sources: &mut Sources
             Diagnostic::fault("syntax", Place::in_runbook(span), error.message())
         });
         shaped.found.extend(syntax);
+        // What was understood so far may hold a secret that a caret would show.
+        secret::refuse(root.get_mut(), &mut shaped, sources);
         return shaped;
     }
     secret::refuse(root.get_mut(), &mut shaped, sources);

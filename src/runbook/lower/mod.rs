@@ -12,13 +12,14 @@ mod names;
 mod phase;
 mod reversal;
 mod scalar;
+mod sql;
 mod step;
 mod vars;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
+use crate::digest::sha256_hex;
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::raw::{At, Document};
@@ -243,16 +244,17 @@ impl Lowering<'_> {
 /// SHA-256 over the runbook and its files, each with its length, in the order
 /// of the files' names.
 fn hash<'t>(runbook: &'t str, files: impl Iterator<Item = (&'t str, &'t str)>) -> String {
-    let mut hasher = Sha256::new();
-    for (name, text) in std::iter::once(("", runbook)).chain(files) {
-        for part in [name, text] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
-    }
-    hasher
-        .finalize()
+    let texts = std::iter::once(("", runbook)).chain(files);
+    let texts: Vec<&[u8]> = texts
+        .flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()])
+        .collect();
+    let lengths: Vec<[u8; 8]> = texts
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .map(|text| (text.len() as u64).to_be_bytes())
+        .collect();
+    let parts = lengths
+        .iter()
+        .zip(&texts)
+        .flat_map(|(length, text)| [&length[..], text]);
+    sha256_hex(parts)
 }

@@ -5,8 +5,10 @@
 
 mod broken;
 mod examples;
+mod flagctl;
 mod mangled;
 mod reference;
+mod rules;
 mod schema;
 
 use std::path::{Path, PathBuf};

@@ -16,6 +16,8 @@ pub(super) struct Spot {
     pub(super) no_return: bool,
     /// An irreversible step comes before it.
     pub(super) past: bool,
+    /// Its phase has rollback steps of its own.
+    pub(super) rollback: bool,
 }
 
 impl Lowering<'_> {
@@ -56,6 +58,7 @@ impl Lowering<'_> {
             role: if last { Role::Last } else { Role::Early },
             no_return,
             past: *past,
+            rollback: fields.rollback.is_some(),
         };
         let mut steps = Vec::new();
         for step in &fields.step {

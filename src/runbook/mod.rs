@@ -7,6 +7,19 @@
 //! otherwise; nothing has been checked against a database yet (that is
 //! [`crate::plan`]).
 
+mod diagnostic;
+pub mod ident;
+mod lower;
+mod raw;
+mod source;
+mod sql;
+mod toml_string;
+mod tree;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use lower::{Loaded, load};
+pub use source::{FileId, Files, Place, RUNBOOK, Sources};
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;

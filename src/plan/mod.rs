@@ -19,6 +19,7 @@ use crate::runbook::{
 pub mod catalog;
 pub mod compile;
 pub mod sql;
+pub mod statement;
 
 /// What will run, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,5 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compile;
+mod connect;
+mod load;
 mod sandbox;
+mod session;
 mod support;
+mod targets;
+mod tls;

@@ -32,6 +32,15 @@ use serde::{Deserialize, Serialize};
 /// The version of the runbook format that this program reads.
 pub const FORMAT: u32 = 1;
 
+/// Codes of `plan::compile` that a step's `accept` may name, besides those of
+/// the SQL lints.
+pub const COMPILE_HAZARDS: &[&str] = &[
+    "column-in-use",
+    "publication-carries-journal",
+    "published-column",
+    "unknown-table",
+];
+
 /// Declares a newtype over a validated name.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {

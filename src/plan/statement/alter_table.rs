@@ -112,7 +112,7 @@ fn calls(expression: &SyntaxNode) -> bool {
         .filter(|node| node.kind() == SyntaxKind::CALL_EXPR);
     calls
         .into_iter()
-        .any(|call| super::name::compact(&call).to_ascii_lowercase() != "now()")
+        .any(|call| !super::name::compact(&call).eq_ignore_ascii_case("now()"))
 }
 
 fn add_constraint(add: &ast::AddConstraint) -> (LockMode, Work) {

@@ -41,6 +41,15 @@ use serde::{Deserialize, Serialize};
 /// The version of the runbook format that this program reads.
 pub const FORMAT: u32 = 1;
 
+/// Codes of `plan::compile` that a step's `accept` may name, besides those of
+/// the SQL lints.
+pub const COMPILE_HAZARDS: &[&str] = &[
+    "column-in-use",
+    "publication-carries-journal",
+    "published-column",
+    "unknown-table",
+];
+
 /// A runbook whose every reference resolves and whose every rule holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Runbook {

@@ -249,3 +249,6 @@ fn rotate(hosts: &mut [Candidate]) {
     let by = std::process::id() as usize % hosts.len().max(1);
     hosts.rotate_left(by);
 }
+
+#[cfg(test)]
+mod tests;

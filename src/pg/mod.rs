@@ -15,6 +15,7 @@ pub mod connect;
 mod keyset;
 pub mod open;
 pub mod parity;
+mod open_error;
 pub mod purpose;
 pub mod session;
 pub mod sqlstate;

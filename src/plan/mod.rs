@@ -18,6 +18,8 @@ use crate::runbook::{
 
 pub mod catalog;
 pub mod compile;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod sql;
 
 /// What will run, in order.

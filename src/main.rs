@@ -10,7 +10,6 @@ fn main() -> color_eyre::Result<ExitCode> {
     // Before any terminal is touched: its hook has to be the outer one.
     color_eyre::config::HookBuilder::default()
         .display_env_section(false)
-        .display_location_section(cfg!(debug_assertions))
         .install()?;
     app::main(Cli::parse())
 }

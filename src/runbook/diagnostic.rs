@@ -34,6 +34,10 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A fault.
     pub fn fault(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+        debug_assert!(
+            super::codes().any(|(known, _)| known == code),
+            "`{code}` is not in the list of codes"
+        );
         Self {
             code,
             severity: Severity::Fault,

@@ -7,6 +7,7 @@
 //! otherwise; nothing has been checked against a database yet (that is
 //! [`crate::plan`]).
 
+mod codes;
 mod diagnostic;
 pub mod ident;
 mod lower;
@@ -16,6 +17,7 @@ mod sql;
 mod toml_string;
 mod tree;
 
+pub use codes::codes;
 pub use diagnostic::{Diagnostic, Severity};
 pub use lower::{Loaded, load};
 pub use source::{FileId, Files, Place, RUNBOOK, Sources};

@@ -4,6 +4,7 @@
 
 mod connect;
 mod compile;
+mod load;
 mod sandbox;
 mod session;
 mod support;

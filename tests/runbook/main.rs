@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod broken;
 mod examples;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ struct Beside(PathBuf);
 
 impl Files for Beside {
     fn read(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(self.0.join(path)).map_err(|error| error.kind().to_string())
+        std::fs::read_to_string(self.0.join(path)).map_err(|_| "no such file".into())
     }
 }
 
@@ -28,4 +29,19 @@ fn load_file(path: &str, environment: Option<&str>) -> Loaded {
     let text = std::fs::read_to_string(&full).unwrap();
     let beside = Beside(full.parent().unwrap().into());
     load(&text, path, &beside, environment)
+}
+
+/// Compares with a golden file; where it differs, prints both. With
+/// `PGCUTOVER_BLESS` set it writes the file instead.
+fn matches_golden(path: &str, text: &str) -> bool {
+    let full = root().join(path);
+    if std::env::var_os("PGCUTOVER_BLESS").is_some() {
+        std::fs::write(&full, text).unwrap();
+        return true;
+    }
+    let golden = std::fs::read_to_string(&full).unwrap_or_default();
+    if golden != text {
+        eprintln!("--- {path}\n{golden}\n+++ now\n{text}");
+    }
+    golden == text
 }

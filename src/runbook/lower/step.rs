@@ -90,7 +90,9 @@ impl Lowering<'_> {
                     used: false,
                 });
             } else {
-                let known: Vec<_> = lint::hazards().map(|code| format!("`{code}`")).collect();
+                let known: Vec<_> = lint::hazards()
+                    .map(|(code, _)| format!("`{code}`"))
+                    .collect();
                 let message = format!("`{}` is no fault that can be accepted", code.value);
                 let hint = format!("these can: {}", known.join(", "));
                 self.fault_with("unknown-accept", &code.span, message, hint);

@@ -127,9 +127,9 @@ pub(in crate::runbook) fn is_hazard(code: &str) -> bool {
     HAZARDS.iter().any(|hazard| hazard.code == code)
 }
 
-/// The codes that `accept` may name.
-pub(in crate::runbook) fn hazards() -> impl Iterator<Item = &'static str> {
-    HAZARDS.iter().map(|hazard| hazard.code)
+/// The codes that `accept` may name, and what each means.
+pub(in crate::runbook) fn hazards() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HAZARDS.iter().map(|hazard| (hazard.code, hazard.message))
 }
 
 /// The fault for a hazard at a place.
@@ -237,12 +237,12 @@ fn squawk(units: &[&Unit]) -> Vec<Finding> {
     let violations = linter.lint(&SourceFile::parse(text), text);
     let finding = |violation: &squawk_linter::Violation| {
         let range: Range<usize> = violation.text_range.into();
-        let code = code_of(violation.code, text.get(range.clone())?)?;
-        let unit = document
-            .stretches
-            .iter()
-            .find(|(stretch, _)| stretch.contains(&range.start))?
-            .1;
+        let text = text.get(range.clone())?;
+        // A statement's node has the semicolon, which is ours.
+        let range = range.start..range.start + text.trim_end_matches(['\n', ';']).len();
+        let code = code_of(violation.code, text)?;
+        let mut stretches = document.stretches.iter();
+        let (_, unit) = stretches.find(|(stretch, _)| stretch.contains(&range.start))?;
         Some((unit.step, fault(code, document.mapped.place(range))))
     };
     violations.iter().filter_map(finding).collect()

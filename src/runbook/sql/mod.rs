@@ -33,13 +33,20 @@ impl Script {
     pub(super) fn parse(mapped: Mapped, found: &mut Vec<Diagnostic>) -> Option<Self> {
         let parse = SourceFile::parse(&mapped.text);
         let errors = parse.errors();
+        let mut told_until = None;
         for error in &errors {
-            let place = mapped.place(error.range().into());
-            found.push(Diagnostic::fault(
-                "sql-syntax",
-                place,
-                lower_first(error.message()),
-            ));
+            let range: Range<usize> = error.range().into();
+            // The parser stumbles on after the first fault of a statement.
+            let between = told_until.and_then(|until| mapped.text.get(until..range.start));
+            if told_until.is_none() || between.is_some_and(|text| text.contains(';')) {
+                told_until = Some(range.end);
+                let place = mapped.place(range);
+                found.push(Diagnostic::fault(
+                    "sql-syntax",
+                    place,
+                    readable(error.message()),
+                ));
+            }
         }
         errors.is_empty().then_some(Self { mapped, parse })
     }
@@ -106,17 +113,16 @@ pub(super) fn check_expression(mapped: &Mapped, found: &mut Vec<Diagnostic>) {
     wrapped.push("SELECT (", place, false);
     wrapped.push_slice(mapped, 0..mapped.text.len());
     wrapped.push("\n)", place, false);
-    let Some(script) = Script::parse(wrapped, found) else {
-        return;
-    };
-    let statements = script.statements();
-    let whole = matches!(&statements[..], [one] if is_one_expression(&one.node));
+    let mut told = Vec::new();
+    let whole = Script::parse(wrapped, &mut told).is_some_and(
+        |script| matches!(&script.statements()[..], [one] if is_one_expression(&one.node)),
+    );
     if !whole {
-        found.push(Diagnostic::fault(
-            "not-an-expression",
-            place,
-            "this is not one SQL expression",
-        ));
+        let fault = Diagnostic::fault("not-an-expression", place, "this is not one SQL expression");
+        found.push(match told.first() {
+            Some(first) => fault.hint(format!("the parser says: {}", first.message)),
+            None => fault.hint("one value, such as `lower(email)`, without commas"),
+        });
     }
 }
 
@@ -200,13 +206,28 @@ fn significant(node: &SyntaxNode) -> Range<usize> {
     start..(range.start + trimmed.len()).max(start)
 }
 
-fn lower_first(message: &str) -> String {
-    let mut chars = message.chars();
-    let first = chars.next().map(|c| c.to_ascii_lowercase());
-    first
-        .into_iter()
-        .chain(chars)
-        .collect::<String>()
-        .trim_end_matches('.')
-        .into()
+/// A parser's message in the words of the other faults: `found R_PAREN` and
+/// `expected ADD_KW` name their tokens as they are written.
+fn readable(message: &str) -> String {
+    let word = |word: &str| match word.trim_end_matches([',', '.']) {
+        "L_PAREN" => "`(`".into(),
+        "R_PAREN" => "`)`".into(),
+        "COMMA" => "`,`".into(),
+        "SEMICOLON" => "`;`".into(),
+        "DOT" => "`.`".into(),
+        "EQ" => "`=`".into(),
+        "EOF" => "the end".into(),
+        "IDENT" => "a name".into(),
+        "STRING" => "a string".into(),
+        "INT_NUMBER" => "a number".into(),
+        name => match name.strip_suffix("_KW") {
+            Some(keyword) => format!("`{keyword}`"),
+            None => word.to_lowercase(),
+        },
+    };
+    let words: Vec<String> = message.trim_end_matches('.').split(' ').map(word).collect();
+    words.join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::client;
 use super::error::Error;
 use super::server::{SUPERUSER, Server};
 use super::template;
-use super::undertaker::Undertaker;
+use super::undertaker::{Storage, Undertaker};
 
 /// The physical replication slot that the standby streams from.
 const SLOT: &str = "standby";
@@ -64,7 +64,12 @@ impl Cluster {
     pub fn start(options: &Options) -> Result<Self, Error> {
         let binaries = Binaries::find(options.pg_bin.as_deref())?;
         let account = Account::for_servers()?;
-        let undertaker = Undertaker::hire(account)?;
+        let storage = if options.durable {
+            Storage::Disk
+        } else {
+            Storage::Memory
+        };
+        let undertaker = Undertaker::hire(account, storage)?;
         let directory = undertaker.directory();
         let port = port(&options.settings)?;
         let primary = Server::new("primary", directory, port, account, &binaries);
@@ -226,6 +231,8 @@ fn configure(data: &Path, sockets: &Path, options: &Options, port: u16) -> Resul
         ("unix_socket_directories", &sockets),
         ("unix_socket_permissions", "0700"),
         ("port", &port),
+        // Inside the data directory, so that a killed server leaves none behind.
+        ("dynamic_shared_memory_type", "mmap"),
         ("cluster_name", "pgcutover sandbox"),
         ("log_line_prefix", "%m [%p] %a "),
     ];

@@ -10,7 +10,7 @@ use super::account::Account;
 use super::binaries::Binaries;
 use super::client;
 use super::error::Error;
-use super::undertaker::LAUNCH;
+use super::undertaker;
 
 /// The superuser of every private server.
 pub(super) const SUPERUSER: &str = "postgres";
@@ -177,12 +177,10 @@ impl Server {
         let copy = log
             .try_clone()
             .map_err(Error::io("share the server's log"))?;
-        self.account
-            .command("/bin/sh")
-            .args(["-c", LAUNCH, "pgcutover-launch"])
-            .args([self.data_dir(), self.directory.clone()])
-            .arg(self.binaries.program("postgres"))
-            .current_dir(&self.directory)
+        let data = self.data_dir();
+        undertaker::listed(self.account, &data, &self.binaries.program("postgres"))
+            .arg("-D")
+            .arg(&data)
             .stdout(Stdio::from(log))
             .stderr(Stdio::from(copy))
             .spawn()
@@ -214,8 +212,7 @@ impl Server {
         })
     }
 
-    /// Signals the process, waits for its end, and takes its id off the
-    /// undertaker's list: the system may give that number to somebody else.
+    /// Signals the process and waits for its end.
     fn end(&self, process: &mut Option<Child>, signal: &str) -> Result<(), Error> {
         let Some(child) = process.as_mut() else {
             return Ok(());
@@ -227,7 +224,7 @@ impl Server {
             role: self.role,
             seconds: PATIENCE.as_secs(),
         })?;
-        let _ = std::fs::remove_file(self.directory.join(format!("{}.pid", self.role)));
+        undertaker::forget(&self.data_dir());
         *process = None;
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::account::{Account, run};
 use super::binaries::Binaries;
 use super::error::Error;
 use super::server::SUPERUSER;
-use super::undertaker::Undertaker;
+use super::undertaker::{self, Storage, Undertaker};
 
 /// One template for each directory of binaries, for as long as this process
 /// lives. Statics are not dropped: its undertaker hears of our end by itself.
@@ -23,13 +23,14 @@ static TEMPLATES: Mutex<BTreeMap<PathBuf, Undertaker>> = Mutex::new(BTreeMap::ne
 /// mode 0700. Nothing is synced to disk, a crash of the machine ends the whole
 /// sandbox anyway.
 pub(super) fn create(binaries: &Binaries, account: Account, to: &Path) -> Result<(), Error> {
-    let mut command = account.command(binaries.program("initdb"));
+    let mut command = undertaker::listed(account, to, &binaries.program("initdb"));
     command
         .args(["--no-sync", "--auth=trust", "--username", SUPERUSER])
         .args(["--encoding=UTF8", "--locale=C", "--pgdata"])
-        .arg(to)
-        .current_dir(to.parent().unwrap_or(Path::new("/")));
-    run(&mut command).map(drop)
+        .arg(to);
+    let made = run(&mut command);
+    undertaker::forget(to);
+    made.map(drop)
 }
 
 /// Makes the data directory `to` as a copy of this process's template.
@@ -40,7 +41,7 @@ pub(super) fn copy(binaries: &Binaries, account: Account, to: &Path) -> Result<(
         match templates.get(binaries.directory()) {
             Some(undertaker) => undertaker.directory().join("template"),
             None => {
-                let undertaker = Undertaker::hire(account)?;
+                let undertaker = Undertaker::hire(account, Storage::Memory)?;
                 let template = undertaker.directory().join("template");
                 create(binaries, account, &template)?;
                 templates.insert(binaries.directory().to_owned(), undertaker);

@@ -13,7 +13,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::account::Account;
 use super::error::Error;
@@ -38,12 +38,39 @@ dir=$(cd "$(dirname "$0")" && pwd) || exit 1
 /// Stops every server in `$dir` and removes it.
 const BURY: &str = include_str!("bury.sh");
 
-/// Starts a server so that [`BURY`] cannot miss it: the process id is written
+/// Becomes a program that the undertaker cannot miss: the process id is written
 /// first and only then is the directory found open or closing, while the
 /// undertaker closes it first and only then reads the ids. `exec` keeps the id.
-pub(super) const LAUNCH: &str = r#"
-echo $$ > "$1.pid" && [ ! -e "$2/closing" ] && exec "$3" -D "$1"
+const LAUNCH: &str = r#"
+echo $$ > "$1.pid" && [ ! -e "$2/closing" ] && shift 2 && exec "$@"
 "#;
+
+/// A command for a program that works on the data directory `data`, entered
+/// into the undertaker's list. The caller adds arguments, and calls [`forget`]
+/// when the program has ended.
+pub(super) fn listed(account: Account, data: &Path, program: &Path) -> Command {
+    let directory = data.parent().expect("data lies in our directory");
+    let mut command = account.command("/bin/sh");
+    command
+        .args(["-c", LAUNCH, "pgcutover-launch"])
+        .args([data, directory, program])
+        .current_dir(directory);
+    command
+}
+
+/// Takes it off the list: the system may give its number to somebody else.
+pub(super) fn forget(data: &Path) {
+    let _ = std::fs::remove_file(data.with_extension("pid"));
+}
+
+/// What the directory is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Storage {
+    /// Servers whose commits are to reach a disk.
+    Disk,
+    /// Servers for tests.
+    Memory,
+}
 
 /// The process that cleans up behind us; dropping it waits until it has.
 #[derive(Debug)]
@@ -54,10 +81,10 @@ pub(super) struct Undertaker {
 }
 
 impl Undertaker {
-    /// Starts one, which makes a directory of mode 0700 under the first of the
-    /// `parents` where `account` can and whose path leaves room for a socket.
-    pub(super) fn hire(account: Account) -> Result<Self, Error> {
-        let tried = parents();
+    /// Starts one, which makes a directory of mode 0700 in the first place
+    /// where `account` can and whose path leaves room for a socket.
+    pub(super) fn hire(account: Account, storage: Storage) -> Result<Self, Error> {
+        let tried = parents(storage);
         for parent in &tried {
             if let Some(undertaker) = Self::hire_under(account, parent)? {
                 return Ok(undertaker);
@@ -126,10 +153,27 @@ impl Drop for Undertaker {
 /// included, and `/.s.PGSQL.65535` and a lock's suffix take their part.
 const PATH_LIMIT: usize = 80;
 
-fn parents() -> Vec<PathBuf> {
-    let mut parents = vec![std::env::temp_dir()];
-    if parents[0] != Path::new("/tmp") {
-        parents.push(PathBuf::from("/tmp"));
+/// `TMPDIR`, where it is set, is obeyed. Else memory for what need not last: a
+/// data directory is a thousand files, which an ordinary file system takes a
+/// second to write.
+fn parents(storage: Storage) -> Vec<PathBuf> {
+    let disk = PathBuf::from("/tmp");
+    match std::env::var_os("TMPDIR") {
+        Some(named) => vec![PathBuf::from(named), disk],
+        None if storage == Storage::Memory && is_roomy(MEMORY) => vec![MEMORY.into(), disk],
+        None => vec![disk],
     }
-    parents
+}
+
+const MEMORY: &str = "/dev/shm";
+
+/// Whether there are 2 GiB left; containers often have 64 MB of shared memory.
+fn is_roomy(directory: &str) -> bool {
+    let output = Command::new("df").args(["-Pk", directory]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.is_ok_and(|text| {
+        let line = text.lines().nth(1).unwrap_or_default();
+        let available = line.split_whitespace().nth(3).unwrap_or_default();
+        available.parse::<u64>().is_ok_and(|kib| kib >= 2 << 20)
+    })
 }

@@ -147,7 +147,7 @@ fn a_killed_process_leaves_no_server_and_no_directory() {
 
 #[test]
 fn a_process_killed_while_its_servers_start_leaves_nothing() {
-    for delay in (0..12).map(|step| Duration::from_millis(step * 90)) {
+    for delay in (0..8).map(|step| Duration::from_millis(step * 120)) {
         let place = Place::new();
         let mut holder = place.spawn_holder();
         // Not to wait for something: the instants have to be spread.

@@ -14,6 +14,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod ident;
+
 /// The version of the runbook format that this program reads.
 pub const FORMAT: u32 = 1;
 

@@ -43,7 +43,7 @@ pub enum Bounded {
     #[error(transparent)]
     Failed(#[from] Error),
     /// The deadline passed, and the statement has ended without effect. A
-    /// transaction it was part of is still to be rolled back.
+    /// transaction block it was part of is still to be rolled back.
     #[error("cancelled at its deadline of {deadline:?}")]
     Deadline {
         /// What was allowed.

@@ -12,6 +12,7 @@ pub mod connect;
 pub mod lease;
 pub mod lock;
 pub mod open;
+mod open_error;
 pub mod probe;
 pub mod purpose;
 pub mod session;

@@ -20,7 +20,7 @@ use crate::run::fault::Trouble;
 /// How many unread notices and notifications are kept; newer ones are dropped.
 /// Both are hints: whoever waits for a notification polls as well.
 const UNREAD: usize = 256;
-/// How long a dropped session may take to say goodbye before its socket is closed.
+/// How long the server may take for next to nothing: a goodbye, an empty statement.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The backend behind a session. The pid alone may be somebody else's by now;
@@ -83,7 +83,8 @@ impl Session {
         self.canceller.clone()
     }
 
-    /// [`Canceller::bounded`] for this session.
+    /// [`Canceller::bounded`] for this session; after a deadline its locks are
+    /// released too: the server reports the cancelling before it lets go.
     ///
     /// # Errors
     /// By what is known of the outcome.
@@ -92,7 +93,12 @@ impl Session {
         deadline: Duration,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Bounded> {
-        self.canceller.bounded(deadline, work).await
+        let result = self.canceller.bounded(deadline, work).await;
+        if let Err(Bounded::Deadline { .. }) = result {
+            // Answered after the one before is over, whatever the answer.
+            let _ = timeout(GOODBYE, self.client.simple_query("")).await;
+        }
+        result
     }
 
     /// The notices and notifications, once; `None` the second time. At most 256

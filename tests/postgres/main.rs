@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod connect;
 mod sandbox;
+mod session;
 mod support;
+mod targets;
+mod tls;

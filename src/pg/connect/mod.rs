@@ -8,20 +8,30 @@
 //! 2. the service file's section,
 //! 3. the `PG*` variable,
 //! 4. the default (`.pgpass` for the password, files in `~/.postgresql` for TLS).
+//!
+//! Where it differs from libpq, it is stricter: a parameter that it cannot
+//! honour is refused unless ignoring it weakens nothing; a certificate's common
+//! name does not stand in for its subjectAltName; version 1 certificates,
+//! revocation lists, keys with a passphrase, LDAP and GSSAPI are not supported;
+//! no connection waits for ever.
 
 mod dsn;
 mod env;
 mod error;
+pub(in crate::pg) mod handshake;
 mod hosts;
 mod params;
 mod passfile;
 mod service;
-pub mod tls;
+mod tls;
 mod uri;
 mod verifier;
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use tokio_postgres::config::LoadBalanceHosts;
 
 pub use env::{Env, ProcessEnv, Stat};
 pub use error::ResolveError;
@@ -170,13 +180,16 @@ pub fn resolve(source: &ConnectionSource, env: &dyn Env) -> Result<Target, Resol
     )?;
     let mut hosts = hosts::candidates(&params, &login, env)?;
     let tls = Tls::resolve(&params, &hosts, env)?;
-    if balanced(&params)? {
-        rotate(&mut hosts);
+    balance(&params, &mut hosts)?;
+    let connect_timeout = connect_timeout(&params)?;
+    for host in &mut hosts {
+        // A name may have several addresses; one that is dead leaves time for another.
+        host.config.connect_timeout(connect_timeout / 2);
     }
     Ok(Target {
         hosts,
         session_attrs: session_attrs.unwrap_or(SessionAttrs::Any),
-        connect_timeout: connect_timeout(&params)?,
+        connect_timeout,
         tls,
         user: login.user,
         database: login.database,
@@ -231,7 +244,7 @@ fn connect_timeout(params: &Params) -> Result<Duration, ResolveError> {
     })
 }
 
-fn balanced(params: &Params) -> Result<bool, ResolveError> {
+fn balance(params: &Params, hosts: &mut [Candidate]) -> Result<(), ResolveError> {
     let random = params.parsed(
         "load_balance_hosts",
         "disable or random",
@@ -241,13 +254,16 @@ fn balanced(params: &Params) -> Result<bool, ResolveError> {
             _ => None,
         },
     )?;
-    Ok(random.unwrap_or(false))
-}
-
-/// Another first host for each process; the spread is what matters, not the dice.
-fn rotate(hosts: &mut [Candidate]) {
-    let by = std::process::id() as usize % hosts.len().max(1);
-    hosts.rotate_left(by);
+    if random == Some(true) {
+        // Another first host each time; the spread is what matters, not the dice.
+        let dice = RandomState::new().hash_one(0);
+        let count = u64::try_from(hosts.len()).expect("a list is no longer than 2^64");
+        hosts.rotate_left(usize::try_from(dice % count.max(1)).expect("below the list's length"));
+        for host in hosts {
+            host.config.load_balance_hosts(LoadBalanceHosts::Random);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

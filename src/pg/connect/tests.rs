@@ -1,5 +1,7 @@
 //! Resolving, in surroundings made of tables.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -27,6 +27,10 @@ pub(super) fn parse(text: &str, place: &str) -> Result<Params, ResolveError> {
         _ => ("", rest),
     };
     let (rest, query) = split(rest, '?');
+    if rest.contains('@') {
+        // Half of a password would stand in the host's place, on the screen.
+        return Err(reader.malformed("an `@` or `/` in its user or password that is not encoded"));
+    }
     let (hosts, database) = split(rest, '/');
     let (user, password) = split(login, ':');
     let (names, ports) = reader.hosts(hosts)?;
@@ -186,6 +190,8 @@ mod tests {
             "postgresql://ana:secret%zz@db/app",
             "postgresql://ana:secret%00@db/app",
             "postgresql://ana:secret@db/app?sslmode",
+            "postgresql://ana:my@secret@db/app",
+            "postgresql://ana:secret/1@db/app",
         ] {
             let error = parse(url, "$URL").err().expect("malformed").to_string();
             assert!(error.starts_with("$URL: "), "{error}");

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod connect;
+mod load;
 mod sandbox;
 mod session;
+mod step;
 mod support;
 mod targets;
 mod tls;

@@ -7,6 +7,7 @@ mod connect;
 mod load;
 mod sandbox;
 mod session;
+mod step;
 mod support;
 mod targets;
 mod tls;

@@ -5,6 +5,7 @@
 mod connect;
 mod sandbox;
 mod session;
+mod store;
 mod support;
 mod targets;
 mod tls;

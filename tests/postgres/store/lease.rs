@@ -54,23 +54,28 @@ async fn a_lead_that_is_alive_is_in_the_way_and_a_gone_one_is_not() {
 #[tokio::test]
 async fn of_many_who_find_a_free_lease_one_gets_it() {
     let (database, lease) = abandon(scene().await).await;
+    // Until all of them have found it free, none gets further.
+    let head = hold_head(&database).await;
     let mut takers = tokio::task::JoinSet::new();
-    for _ in 0..8 {
+    let mut pids = Vec::new();
+    for _ in 0..6 {
         let (mut session, lease) = (lead(&database.dsn).await, lease.clone());
+        pids.push(session.backend().pid);
         takers.spawn(async move {
             let taken = claim(&mut session, &lease, None).await;
             // Kept open: a lease without its session is free.
             (taken, session)
         });
     }
+    for pid in pids {
+        super::becomes_true(&database.client, &is_blocked(pid)).await;
+    }
+    head.batch_execute("COMMIT").await.unwrap();
     let outcomes = takers.join_all().await;
-    let leads = outcomes.iter().filter(|(taken, _)| taken.is_ok()).count();
-    assert_eq!(
-        leads,
-        1,
-        "{:?}",
-        outcomes.iter().map(|o| &o.0).collect::<Vec<_>>()
-    );
+    let (leads, others): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(taken, _)| taken.is_ok());
+    assert_eq!(leads.len(), 1);
+    let busy = |(taken, _): &&(Result<_, _>, _)| matches!(taken, Err(TakeError::Busy(_)));
+    assert!(others.iter().all(busy));
 }
 
 #[tokio::test]
@@ -186,6 +191,61 @@ async fn a_take_over_waits_for_a_fenced_transaction_that_it_cannot_end() {
     let append = "SELECT FROM pgcutover.append($1, $2, NULL, 'finished', '{}')";
     let stale = chunk.query(append, &[&lease.run.0, &lease.token]).await;
     assert_eq!(stale.unwrap_err().code().unwrap().code(), "PGC01");
+}
+
+/// Holds the journal's head until it is committed.
+async fn hold_head(database: &support::Database) -> Client {
+    let client = support::connect(&database.dsn).await;
+    let lock = "BEGIN; SELECT FROM pgcutover.head FOR UPDATE";
+    client.batch_execute(lock).await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn an_append_and_a_take_over_that_meet_do_not_deadlock() {
+    let database = support::database().await;
+    let (mut first, mut second) = modest_owner(&database).await;
+    install(&mut first).await.unwrap();
+    let lease = begin(&mut first, &plan("one")).await.unwrap();
+    let step = session(&database.dsn, Purpose::Step).await;
+    let head = hold_head(&database).await;
+    let (step_pid, taker_pid) = (step.backend().pid, second.backend().pid);
+    let append = async {
+        let append = "SELECT FROM pgcutover.append($1, $2, NULL, 'finished', '{}')";
+        let parameters = [&lease.run.0, &lease.token].map(|p| p as _);
+        step.client().query(append, &parameters).await.unwrap();
+    };
+    let take = async {
+        super::becomes_true(&database.client, &is_blocked(step_pid)).await;
+        claim(&mut second, &lease, Some("now")).await.unwrap();
+    };
+    let release = async {
+        super::becomes_true(&database.client, &is_blocked(step_pid)).await;
+        super::becomes_true(&database.client, &is_blocked(taker_pid)).await;
+        head.batch_execute("COMMIT").await.unwrap();
+    };
+    tokio::join!(append, take, release);
+}
+
+#[tokio::test]
+async fn a_beat_that_meets_a_take_over_tells_that_the_lease_is_lost() {
+    let scene = scene().await;
+    let lease = scene.journal.lease();
+    let beats = session(&scene.database.dsn, Purpose::Control).await;
+    let mut other = lead(&scene.database.dsn).await;
+    let head = hold_head(&scene.database).await;
+    let (beats_pid, taker_pid) = (beats.backend().pid, other.backend().pid);
+    let late = async {
+        super::becomes_true(&scene.database.client, &is_blocked(taker_pid)).await;
+        beat(&beats, lease).await.unwrap()
+    };
+    let release = async {
+        super::becomes_true(&scene.database.client, &is_blocked(beats_pid)).await;
+        head.batch_execute("COMMIT").await.unwrap();
+    };
+    let (taken, alive, ()) = tokio::join!(claim(&mut other, lease, Some("now")), late, release);
+    taken.unwrap();
+    assert!(!alive);
 }
 
 #[tokio::test]

@@ -7,14 +7,27 @@
 //! otherwise; nothing has been checked against a database yet (that is
 //! [`crate::plan`]).
 
+mod codes;
+mod diagnostic;
+pub mod ident;
+mod lower;
+mod raw;
+mod source;
+mod sql;
+mod toml_string;
+mod tree;
+
+pub use codes::codes;
+pub use diagnostic::{Diagnostic, Severity};
+pub use lower::{Loaded, load};
+pub use source::{FileId, Files, Place, RUNBOOK, Sources};
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-pub mod ident;
 
 /// The version of the runbook format that this program reads.
 pub const FORMAT: u32 = 1;

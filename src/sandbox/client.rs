@@ -1,10 +1,10 @@
-//! Owns one-shot statements to a private server; never a lasting connection.
+//! Owns connecting to a private server, and one-shot statements.
 //!
-//! Blocking, on a thread with a runtime of its own: that works from a plain
+//! The statements block, on a thread with a runtime of its own: that works from a plain
 //! thread and from inside an asynchronous test alike.
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{NoTls, Row};
+use tokio_postgres::{Client, Config, NoTls, Row};
 
 use super::error::Error;
 
@@ -48,6 +48,19 @@ async fn connect_and_query(
         connection
     );
     rows
+}
+
+/// A connection that lives as long as the client does.
+pub(super) async fn connect(
+    dsn: &str,
+    application_name: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let mut config: Config = dsn.parse()?;
+    config.application_name(application_name);
+    let (client, connection) = config.connect(NoTls).await?;
+    // Its error is the client's too, at the next statement.
+    tokio::spawn(async { drop(connection.await) });
+    Ok(client)
 }
 
 /// The server's message with its SQLSTATE, or why there was no answer:

@@ -10,6 +10,7 @@ mod binaries;
 mod client;
 mod cluster;
 mod error;
+pub mod load;
 mod server;
 mod template;
 mod undertaker;

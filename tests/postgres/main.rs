@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod connect;
+mod load;
 mod sandbox;
 mod session;
 mod store;

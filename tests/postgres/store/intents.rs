@@ -170,6 +170,19 @@ async fn roles_are_memberships_however_deep_and_never_a_superusers_power() {
 }
 
 #[tokio::test]
+async fn who_made_a_role_does_not_belong_to_it() {
+    let scene = scene().await;
+    let rights = format!("{GRANT}; ALTER ROLE @ CREATEROLE");
+    let (name, ana) = login(&scene, "ana", &rights).await;
+    // From 16 on the server makes its creator a member, to administer it alone.
+    let make = format!("CREATE ROLE {name}_dba");
+    ana.client().batch_execute(&make).await.unwrap();
+    let run = &scene.journal.lease().run;
+    request(&ana, run, &json!({}), None).await.unwrap();
+    assert_eq!(requests(&scene).await[0].roles, [name].into());
+}
+
+#[tokio::test]
 async fn hold_finds_the_run_from_psql() {
     let scene = scene().await;
     let (_, ana) = login(&scene, "ana", GRANT).await;

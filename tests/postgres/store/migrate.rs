@@ -1,7 +1,7 @@
 //! The schema is installed once, by whoever may, and only where it is ours.
 
 use pgcutover::run::fault::Trouble;
-use pgcutover::store::migrate::{Installed, MigrateError, install, version};
+use pgcutover::store::migrate::{Installed, MigrateError, Newer, install, version};
 
 use super::{installed, lead};
 use crate::support;
@@ -41,10 +41,10 @@ async fn a_newer_schema_is_refused() {
     assert!(
         matches!(
             refused,
-            Err(MigrateError::Newer {
+            Err(MigrateError::Newer(Newer {
                 found: 99,
                 known: 1
-            })
+            }))
         ),
         "{refused:?}"
     );

@@ -8,6 +8,7 @@ mod load;
 mod sandbox;
 mod session;
 mod step;
+mod store;
 mod support;
 mod targets;
 mod tls;

@@ -193,9 +193,9 @@ BEGIN
     END IF;
 END $$;
 
--- The lead is alive; false where the lease is not ours any more. Reads the lease
--- without locking it, so that it waits for nobody's transaction; the epoch in
--- the heartbeat's own row decides against a take-over that commits meanwhile.
+-- The lead is alive; false where the lease is not its own any more. Reads the
+-- lease without locking it, so that it waits for nobody but a take-over; the
+-- epoch in the heartbeat's own row, read again then, decides against it.
 -- Does not wait for a synchronous standby: a lost beat costs nothing.
 CREATE FUNCTION pgcutover.beat(p_run text, p_token text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

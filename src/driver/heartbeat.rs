@@ -54,12 +54,18 @@ async fn beat(
     session: &mut Option<Session>,
 ) -> Result<bool, String> {
     if session.is_none() {
-        let opened = open(target, Purpose::Control).await.map_err(|e| e.to_string())?;
-        lease::attend(&opened, lease).await.map_err(|fault| fault.to_string())?;
+        let opened = open(target, Purpose::Control)
+            .await
+            .map_err(|e| e.to_string())?;
+        lease::attend(&opened, lease)
+            .await
+            .map_err(|fault| fault.to_string())?;
         *session = Some(opened);
     }
     match session {
-        Some(session) => lease::beat(session, lease).await.map_err(|fault| fault.to_string()),
+        Some(session) => lease::beat(session, lease)
+            .await
+            .map_err(|fault| fault.to_string()),
         None => Ok(true),
     }
 }

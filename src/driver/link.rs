@@ -62,7 +62,6 @@ pub struct Restored {
 }
 
 /// What happened to the link while nothing else did.
-#[derive(Debug)]
 pub enum Change {
     /// Somebody has put a request there.
     Requested,

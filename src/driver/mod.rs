@@ -39,10 +39,10 @@ use crate::engine::message::{Ask, IntentId, Message, Reply};
 use crate::engine::snapshot::Snapshot;
 use crate::pg::connect::Target;
 use crate::reading::server::Readings;
+use crate::run::Run;
 use crate::run::event::{Event, Seq, Task};
 use crate::run::fault::Fault;
 use crate::run::progress::Progress;
-use crate::run::Run;
 use crate::runbook::{ConnectionId, StandbyId};
 
 use heartbeat::Heartbeat;
@@ -60,6 +60,8 @@ pub struct Places {
     pub standbys: BTreeMap<ConnectionId, Vec<(StandbyId, Target)>>,
     /// Where the runbook lies: commands with a slash are relative to it.
     pub runbook_dir: PathBuf,
+    /// Variables that stand for the process's own, for commands.
+    pub vars: Arc<BTreeMap<String, String>>,
     /// Where the local log is kept; `None` where the user has no home.
     pub log_dir: Option<PathBuf>,
     /// This machine's name.

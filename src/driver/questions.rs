@@ -77,7 +77,10 @@ async fn answer_all(target: Target, mut questions: mpsc::Receiver<Question>) {
     while let Some(question) = questions.recv().await {
         let answer = ask(&target, &mut session, &question.query).await;
         if let Err(fault) = &answer
-            && matches!(fault.trouble, Trouble::ConnectionLost | Trouble::Unavailable)
+            && matches!(
+                fault.trouble,
+                Trouble::ConnectionLost | Trouble::Unavailable
+            )
         {
             session = None;
         }
@@ -86,12 +89,11 @@ async fn answer_all(target: Target, mut questions: mpsc::Receiver<Question>) {
     }
 }
 
-async fn ask(
-    target: &Target,
-    session: &mut Option<Session>,
-    query: &str,
-) -> Result<Answer, Fault> {
-    if session.as_ref().is_some_and(|open| open.closed_reason().is_some()) {
+async fn ask(target: &Target, session: &mut Option<Session>, query: &str) -> Result<Answer, Fault> {
+    if session
+        .as_ref()
+        .is_some_and(|open| open.closed_reason().is_some())
+    {
         *session = None;
     }
     if session.is_none() {

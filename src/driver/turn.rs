@@ -12,9 +12,7 @@ use tracing::{debug, info, warn};
 use super::link::{CatchUp, Change, LinkError, Restored};
 use super::{Driver, Ended, Incoming, Leaving, Request, clock};
 use crate::engine::memory::Flight;
-use crate::engine::message::{
-    Ask, Decision, Effect, Input, Intent, IntentId, Message, Outcome, Reply,
-};
+use crate::engine::message::{Ask, Decision, Input, Intent, IntentId, Message, Outcome, Reply};
 use crate::engine::{decide, hear, throttle};
 use crate::pg::cadence::Control;
 use crate::run::event::{Actor, Event, EventKind, Percent, Scope, Summary};
@@ -69,7 +67,10 @@ impl Driver {
         match incoming {
             Incoming::Message(message) => self.input(message).await,
             Incoming::Progress(task, progress) => {
-                hear(&mut self.memory, &at_now(Message::Progressed { task, progress }));
+                hear(
+                    &mut self.memory,
+                    &at_now(Message::Progressed { task, progress }),
+                );
                 Ok(())
             }
             Incoming::Request(request) => self.request(request).await,
@@ -118,7 +119,7 @@ impl Driver {
     }
 
     /// Hands an input to the engine, or lets it wait for the journal.
-    async fn input(&mut self, message: Message) -> Result<(), Ended> {
+    pub(super) async fn input(&mut self, message: Message) -> Result<(), Ended> {
         if !self.link.is_up() || !self.waiting.is_empty() {
             self.waiting.push_back(message);
             return Ok(());
@@ -166,7 +167,10 @@ impl Driver {
         }
         let journal = self.link.journal();
         let outcome = outcome_of(&self.run, &decision.events);
-        match journal.append(self.run.head, &decision.events, outcome).await {
+        match journal
+            .append(self.run.head, &decision.events, outcome)
+            .await
+        {
             Ok(events) => {
                 self.fold(events)?;
                 Ok(Appended::Yes)
@@ -227,21 +231,12 @@ impl Driver {
     /// The link is back: says so, then deals with what has waited.
     async fn resume(&mut self, restored: Restored) -> Result<(), Ended> {
         self.fold(restored.events)?;
-        let mut events = vec![EventKind::LinkRestored {
+        let restored_event = EventKind::LinkRestored {
             outage_ms: u64::try_from(restored.outage.as_millis()).unwrap_or(u64::MAX),
             error: restored.error,
-        }];
-        if let Some(lost) = loss(&restored.unsaid) {
-            events.push(lost);
-            self.link.journal().accept_loss().await;
-        }
-        if self.run.outcome.is_none() {
-            let decision = Decision {
-                events,
-                effects: Vec::new(),
-            };
-            self.append(&decision).await?;
-        }
+        };
+        self.record(vec![restored_event]).await?;
+        self.admit_loss(&restored.unsaid).await?;
         while self.link.is_up() {
             let Some(message) = self.waiting.pop_front() else {
                 return self.take_requests().await;
@@ -249,6 +244,28 @@ impl Driver {
             if let Turn::Later = self.settle(message.clone()).await? {
                 self.waiting.push_front(message);
             }
+        }
+        Ok(())
+    }
+
+    /// Records what happened to the journal itself. Where that fails, the link
+    /// is down again, and will say so again.
+    async fn record(&mut self, events: Vec<EventKind>) -> Result<(), Ended> {
+        if self.run.outcome.is_some() {
+            return Ok(());
+        }
+        let decision = Decision {
+            events,
+            effects: Vec::new(),
+        };
+        self.append(&decision).await.map(|_| ())
+    }
+
+    /// Holds where the server has lost what the local log remembers.
+    pub(super) async fn admit_loss(&mut self, unsaid: &[Event]) -> Result<(), Ended> {
+        if let Some(lost) = loss(unsaid) {
+            self.record(vec![lost]).await?;
+            self.link.journal().accept_loss().await;
         }
         Ok(())
     }
@@ -337,27 +354,31 @@ impl Driver {
         }
     }
 
-    /// What a backfill may do now, from the run, the guards and the latch.
+    /// Hands what a backfill may do now to every one in flight.
     fn steer(&self) {
+        self.tasks.pace(&self.control());
+    }
+
+    /// What a backfill may do now, from the run, the guards and the latch.
+    pub(super) fn control(&self) -> Control {
         let held = self.latch.is_set() || self.run.hold.is_some();
         let pace = throttle::pace(&self.run, &self.memory);
-        let link = self.link.is_up();
-        let go = !held && link && self.run.pause.is_none() && pace.effective > Percent::ZERO;
         let reason = if held {
             Some("hold".to_owned())
-        } else if !link {
+        } else if !self.link.is_up() {
             Some("no journal".to_owned())
         } else if self.run.pause.is_some() {
             Some("pause".to_owned())
         } else {
             throttle::reason(&pace)
         };
-        self.tasks.pace(&Control {
-            go,
+        let may = !held && self.link.is_up() && self.run.pause.is_none();
+        Control {
+            go: may && pace.effective > Percent::ZERO,
             duty: pace.effective,
             stop: false,
             reason,
-        });
+        }
     }
 
     /// Whether the lead may go: at once, or when a hold has come to rest.

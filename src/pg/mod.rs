@@ -3,10 +3,12 @@
 //! - [`connect`]: where to connect and how, by libpq's habits.
 //! - [`session`]: one open session of one purpose; [`open`], [`purpose`] and
 //!   [`cancel`] are its parts.
+//! - [`introspect`]: the catalog, as far as a runbook is concerned with it.
 //! - [`sqlstate`]: errors of the driver as [`crate::run::fault::Fault`].
 
 pub mod cancel;
 pub mod connect;
+pub mod introspect;
 pub mod open;
 mod open_error;
 pub mod purpose;

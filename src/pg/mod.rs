@@ -4,13 +4,20 @@
 //! - [`session`]: one open session of one purpose; [`open`], [`purpose`] and
 //!   [`cancel`] are its parts.
 //! - [`introspect`]: the catalog, as far as a runbook is concerned with it.
+//! - [`backfill`] and [`parity`]: work that goes chunk by chunk along a key, at
+//!   the rhythm of [`cadence`].
 //! - [`sqlstate`]: errors of the driver as [`crate::run::fault::Fault`].
 
+pub mod backfill;
+pub mod cadence;
 pub mod cancel;
+mod chunked;
 pub mod connect;
 pub mod introspect;
+mod keyset;
 pub mod open;
 mod open_error;
+pub mod parity;
 pub mod purpose;
 pub mod session;
 pub mod sqlstate;

@@ -29,6 +29,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+
 /// The version of the runbook format that this program reads.
 pub const FORMAT: u32 = 1;
 

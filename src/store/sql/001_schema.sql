@@ -99,6 +99,7 @@ CREATE TABLE pgcutover.checkpoint (
     chunk_rows   int    NOT NULL,         -- the size that the next chunk starts from
     busy_ms      bigint NOT NULL DEFAULT 0,
     identity     json   NOT NULL,         -- server and collation versions that keys compare by
+    started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (run_id, step, attempt, worker)
 );

@@ -7,6 +7,8 @@
 //! - [`backfill`] and [`parity`]: work that goes chunk by chunk along a key, at
 //!   the rhythm of [`cadence`].
 //! - [`sqlstate`]: errors of the driver as [`crate::run::fault::Fault`].
+//! - [`step`]: one try of an `sql` step; [`probe`]: a boolean question.
+//! - [`lease`] and [`lock`]: the proof of leading, the words for a lock.
 
 pub mod backfill;
 pub mod cadence;
@@ -15,9 +17,13 @@ mod chunked;
 pub mod connect;
 pub mod introspect;
 mod keyset;
+pub mod lease;
+pub mod lock;
 pub mod open;
 mod open_error;
 pub mod parity;
+pub mod probe;
 pub mod purpose;
 pub mod session;
 pub mod sqlstate;
+pub mod step;

@@ -8,6 +8,7 @@ mod load;
 mod sandbox;
 mod session;
 mod statements;
+mod step;
 mod support;
 mod targets;
 mod tls;

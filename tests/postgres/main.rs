@@ -7,6 +7,7 @@ mod connect;
 mod load;
 mod sandbox;
 mod session;
+mod statements;
 mod step;
 mod store;
 mod support;

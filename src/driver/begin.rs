@@ -189,6 +189,11 @@ impl Lobby {
 }
 
 impl Ready {
+    /// The lease that it holds.
+    pub fn lease(&self) -> &Lease {
+        self.journal.lease()
+    }
+
     /// The run as the journal has it.
     pub fn run(&self) -> &Run {
         &self.run

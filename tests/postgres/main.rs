@@ -4,6 +4,7 @@
 
 mod connect;
 mod load;
+mod monitor;
 mod sandbox;
 mod session;
 mod step;

@@ -19,6 +19,10 @@ pub const SEAMS: &[&str] = &[
     "chunk-after-commit",
     // The sweep found nothing, its checkpoint does not say so yet.
     "sweep-before-done",
+    // Events are decided, their append is not sent yet.
+    "append-before-commit",
+    // Events are in the journal, neither the local log nor the fold has them.
+    "append-after-commit",
     // A step's statements are sent, its COMMIT is not.
     "ddl-before-commit",
     // A step is committed, nobody has heard of it yet.

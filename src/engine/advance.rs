@@ -2,7 +2,7 @@
 //!
 //! Owns the moment of crossing. A crossing first asks every query of the
 //! boundary's gates afresh; it happens only when each gate is GO or WAIVED by
-//! answers from after it was wanted. The same recheck stands before each
+//! answers to questions that were asked after it was wanted. The same recheck stands before each
 //! attempt of an irreversible step.
 
 use std::time::Duration;
@@ -64,27 +64,39 @@ pub fn begin(run: &Run, memory: &mut Memory, intent: &Intent, now: Timestamp) {
             boundary: run.boundary(),
             by: Actor::Person(intent.by.clone()),
             intent: Some(intent.id),
-            since: now,
+            material: run.material,
+            began: now,
+            since: memory.questions,
         });
+    }
+}
+
+/// A crossing is void once anything has happened that a person would have to
+/// have seen: a hold, a rollback, or the crossing itself.
+pub fn expire(run: &Run, memory: &mut Memory, decision: &mut Decision) {
+    if let Some(crossing) = memory.crossing.clone()
+        && crossing.material != run.material
+    {
+        give_up(
+            memory,
+            &crossing,
+            "things have changed meanwhile: look again",
+            decision,
+        );
     }
 }
 
 /// Takes a wanted crossing further, or wants one where the phase enters by
 /// itself; at the last boundary, ends the run.
 pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
-    if memory
-        .crossing
-        .as_ref()
-        .is_some_and(|c| c.boundary != run.boundary())
-    {
-        memory.crossing = None;
-    }
     if memory.crossing.is_none() && enters_by_itself(run, memory, now) {
         memory.crossing = Some(Crossing {
             boundary: run.boundary(),
             by: Actor::Engine,
             intent: None,
-            since: now,
+            material: run.material,
+            began: now,
+            since: memory.questions,
         });
     }
     let Some(crossing) = memory.crossing.clone() else {
@@ -92,7 +104,7 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
     };
     let gates: Vec<_> = run.boundary_gates(crossing.boundary).collect();
     match evidence(run, memory, &gates, crossing.since, now) {
-        Fresh::Waiting(samples) if elapsed(crossing.since, now) < PATIENCE => {
+        Fresh::Waiting(samples) if elapsed(crossing.began, now) < PATIENCE => {
             decision.effects.extend(samples);
         }
         Fresh::Waiting(_) => give_up(
@@ -185,7 +197,7 @@ fn enters_by_itself(run: &Run, memory: &mut Memory, now: Timestamp) -> bool {
     streak.rounds >= ROUNDS
 }
 
-/// Whether every gate has spoken since a moment.
+/// Whether every gate has answered a question from after a moment.
 enum Fresh {
     /// Some queries have not; these effects ask them.
     Waiting(Vec<Effect>),
@@ -197,16 +209,14 @@ fn evidence(
     run: &Run,
     memory: &Memory,
     gates: &[(usize, &Gate)],
-    since: Timestamp,
+    since: u64,
     now: Timestamp,
 ) -> Fresh {
     let unanswered = |gate: &&Gate| {
         let sample = memory.samples.get(&gate.id);
-        let answered = sample.and_then(|sample| sample.answer.as_ref());
-        let asked = sample.and_then(|sample| sample.asked_at);
+        let answer = sample.and_then(|sample| sample.answer.as_ref());
         matches!(gate.condition, Condition::Sql { .. })
-            && !(answered.is_some_and(|(_, _, at)| *at >= since)
-                && asked.is_some_and(|asked| asked >= since))
+            && answer.is_none_or(|answer| answer.question <= since)
     };
     let missing: Vec<_> = gates
         .iter()
@@ -242,7 +252,7 @@ pub fn recheck(
     run: &Run,
     memory: &Memory,
     phase: usize,
-    since: Timestamp,
+    since: u64,
     now: Timestamp,
     decision: &mut Decision,
 ) -> Result<bool, Refusal> {

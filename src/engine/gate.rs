@@ -97,15 +97,15 @@ fn waived(run: &Run, phase: usize, gate: &Gate) -> Option<String> {
 
 fn judge_sample(memory: &Memory, gate: &Gate, now: Timestamp) -> (Verdict, String) {
     let sample = memory.samples.get(&gate.id);
-    let Some((verdict, reason, at)) = sample.and_then(|sample| sample.answer.as_ref()) else {
+    let Some(answer) = sample.and_then(|sample| sample.answer.as_ref()) else {
         return (Verdict::Pending, "not asked yet".into());
     };
-    let age = elapsed(*at, now);
+    let age = elapsed(answer.at, now);
     if age > gate.every * 3 + Duration::from_secs(5) {
         let reason = format!("the last answer is {}s old", age.as_secs());
         return (Verdict::Stale, reason);
     }
-    (*verdict, reason.clone())
+    (answer.verdict, answer.reason.clone())
 }
 
 fn judge_parity(run: &Run, wanted: &ParityGate, now: Timestamp) -> (Verdict, String) {

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::eta::Meter;
 use super::message::{Effect, IntentId};
 use crate::reading::Reading;
-use crate::run::event::{Actor, Rung, Task, Verdict};
-use crate::run::progress::Progress;
+use crate::run::event::{Actor, Rung, Seq, Task, Verdict};
+use crate::run::progress::{BackfillStage, Progress};
 use crate::runbook::{GateId, GuardId};
 
 /// The engine's memory. One per process and run.
@@ -23,6 +23,9 @@ pub struct Memory {
     pub unanswered: BTreeSet<Task>,
     /// Answers of gates' queries.
     pub samples: BTreeMap<GateId, Sample>,
+    /// Questions asked so far: tells an answer to a question from before a
+    /// moment from one that was asked after it, whatever the clock says.
+    pub questions: u64,
     /// Guards' values and ladders.
     pub guards: BTreeMap<GuardId, GuardMemory>,
     /// Observed GO time.
@@ -33,14 +36,10 @@ pub struct Memory {
     pub crossing: Option<Crossing>,
     /// Rounds in a row in which every gate of a boundary was open.
     pub streak: Option<Streak>,
-    /// Since when fresh samples are wanted before a task starts.
-    pub rechecks: BTreeMap<Task, Timestamp>,
+    /// Before a task starts, answers to questions after this one are wanted.
+    pub rechecks: BTreeMap<Task, u64>,
     /// How fast the backfill goes.
     pub meter: Meter,
-    /// Time taken off the pace, by reason.
-    pub lost: BTreeMap<String, Duration>,
-    /// When lost time was last attributed.
-    pub attributed_at: Option<Timestamp>,
 }
 
 /// A task that this process performs or probes.
@@ -58,15 +57,40 @@ pub struct Flight {
     pub progress: Option<Progress>,
 }
 
+impl Flight {
+    /// Whether it has reached its safe point: a backfill at the end of a chunk.
+    pub fn is_parked(&self) -> bool {
+        matches!(
+            &self.progress,
+            Some(Progress::Backfill(progress)) if progress.stage == BackfillStage::Waiting
+        )
+    }
+}
+
 /// The newest answer of a gate's query.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// When it was last asked.
     pub asked_at: Option<Timestamp>,
+    /// The number of that question.
+    pub question: u64,
     /// Asked, not answered.
     pub pending: bool,
-    /// What it said, why, and when the answer came.
-    pub answer: Option<(Verdict, String, Timestamp)>,
+    /// What it said.
+    pub answer: Option<GateAnswer>,
+}
+
+/// What a gate's query said.
+#[derive(Debug, Clone)]
+pub struct GateAnswer {
+    /// GO, NO-GO, INCONCLUSIVE or ERROR.
+    pub verdict: Verdict,
+    /// Why; clean.
+    pub reason: String,
+    /// When the answer came.
+    pub at: Timestamp,
+    /// The number of the question.
+    pub question: u64,
 }
 
 /// A guard's value and how far up its ladder it stands.
@@ -95,8 +119,12 @@ pub struct Crossing {
     pub by: Actor,
     /// The intent that is answered in the end.
     pub intent: Option<IntentId>,
-    /// Answers older than this do not count.
-    pub since: Timestamp,
+    /// The newest material event when it was wanted; after another it is void.
+    pub material: Seq,
+    /// Since when it is wanted.
+    pub began: Timestamp,
+    /// Only answers to questions after this one count.
+    pub since: u64,
 }
 
 /// Rounds in a row in which every gate of a boundary was open.
@@ -141,8 +169,10 @@ impl Memory {
                 }
             }
             Effect::Sample { gate } => {
+                self.questions += 1;
                 let sample = self.samples.entry(gate.clone()).or_default();
                 sample.asked_at = Some(now);
+                sample.question = self.questions;
                 sample.pending = true;
             }
             Effect::Reply { intent, .. } => {
@@ -174,7 +204,12 @@ impl Memory {
     pub fn sampled(&mut self, gate: &GateId, verdict: Verdict, reason: &str, now: Timestamp) {
         let sample = self.samples.entry(gate.clone()).or_default();
         sample.pending = false;
-        sample.answer = Some((verdict, reason.to_owned(), now));
+        sample.answer = Some(GateAnswer {
+            verdict,
+            reason: reason.to_owned(),
+            at: now,
+            question: sample.question,
+        });
     }
 
     /// A guard's signal was read.

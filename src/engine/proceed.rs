@@ -16,6 +16,7 @@ use crate::runbook::{Action, At, Reversal, Wait, WindowScope};
 
 /// Starts what can start.
 pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
+    advance::expire(run, memory, decision);
     if let Some(rollback) = &run.rollback {
         rollback::settle(run, memory, rollback, now, decision);
     } else if run.hold.is_some() {
@@ -169,7 +170,8 @@ fn may_start(
     if !matches!(step.reversal(), Reversal::Irreversible(_)) {
         return true;
     }
-    let since = *memory.rechecks.entry(task.clone()).or_insert(now);
+    let asked = memory.questions;
+    let since = *memory.rechecks.entry(task.clone()).or_insert(asked);
     match advance::recheck(run, memory, run.phase_index(), since, now, decision) {
         Ok(open) => open,
         Err(_) => {

@@ -51,7 +51,9 @@ pub enum Message {
     },
 }
 
-/// An open session of one [`Purpose`]. Dropping it ends it, politely if it is idle.
+/// An open session of one [`Purpose`]. Dropping it ends it: politely if it is
+/// idle; in the middle of a statement its socket is closed after 1 s, and the
+/// server notices by itself, unless the work was [`Canceller::guarded`].
 pub struct Session {
     client: Client,
     backend: Backend,

@@ -18,7 +18,10 @@ use crate::runbook::{
 
 pub mod catalog;
 pub mod compile;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod sql;
+pub mod statement;
 
 /// What will run, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

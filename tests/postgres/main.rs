@@ -5,6 +5,7 @@
 mod compile;
 mod connect;
 mod load;
+mod monitor;
 mod sandbox;
 mod session;
 mod statements;

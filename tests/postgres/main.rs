@@ -4,6 +4,7 @@
 
 mod compile;
 mod connect;
+mod deployment;
 mod load;
 mod monitor;
 mod sandbox;

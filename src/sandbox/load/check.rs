@@ -84,7 +84,10 @@ pub(super) async fn compare(dsn: &str, memories: &[&Memory]) -> Result<Check, Er
     };
     let client = connect(dsn, "pgcutover demo").await.map_err(failed)?;
     let mut check = Check::default();
-    let beliefs: Vec<(i64, &Belief)> = memories.iter().flat_map(|memory| memory.beliefs()).collect();
+    let beliefs: Vec<(i64, &Belief)> = memories
+        .iter()
+        .flat_map(|memory| memory.beliefs())
+        .collect();
     for batch in beliefs.chunks(BATCH) {
         let ids = batch.iter().map(|(id, _)| *id).collect();
         let found = recall(&client, ids).await.map_err(failed)?;

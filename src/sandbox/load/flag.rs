@@ -105,7 +105,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let on_by_default = AppFlag::in_directory(directory.path(), "old_app", true);
         let flag = AppFlag::in_directory(directory.path(), "new_app", false);
-        assert_eq!((on_by_default.wanted(), flag.wanted()), (Ok(true), Ok(false)));
+        assert_eq!(
+            (on_by_default.wanted(), flag.wanted()),
+            (Ok(true), Ok(false))
+        );
         for (text, wanted) in [("on\n", true), ("off", false)] {
             std::fs::write(directory.path().join("new_app"), text).unwrap();
             assert_eq!(flag.wanted(), Ok(wanted));

@@ -63,8 +63,8 @@ impl Lead {
         loop {
             printer.print(&snapshots.borrow_and_update())?;
             tokio::select! {
-                _ = interrupt.recv() => self.handle.leave(Leaving::Hold).await,
-                _ = terminate.recv() => self.handle.leave(Leaving::Hold).await,
+                _ = interrupt.recv() => self.handle.asker.leave(Leaving::Hold).await,
+                _ = terminate.recv() => self.handle.asker.leave(Leaving::Hold).await,
                 // A lost terminal is no reason to stop: the run goes on.
                 _ = hangup.recv() => {}
                 _ = hold.recv() => self.hold("SIGUSR1").await,
@@ -75,7 +75,7 @@ impl Lead {
                 }
                 changed = snapshots.changed() => {
                     if changed.is_ok() && snapshots.borrow().run.outcome.is_some() {
-                        self.handle.leave(Leaving::AsItIs).await;
+                        self.handle.asker.leave(Leaving::AsItIs).await;
                     }
                 }
             }
@@ -86,6 +86,7 @@ impl Lead {
     /// Holds the run, as whoever is logged in.
     pub(super) async fn hold(&self, reason: &str) {
         self.handle
+            .asker
             .ask(Request {
                 id: IntentId(0),
                 ask: Ask::Hold {
@@ -114,7 +115,10 @@ fn monitored(ready: &Ready, places: &Places) -> color_eyre::Result<Config> {
     let connection = connection.ok_or_else(|| color_eyre::eyre::eyre!("no connection"))?;
     let standbys = places.standbys.get(&connection.id);
     let heartbeats = standbys.into_iter().flatten().filter_map(|(id, target)| {
-        let standby = connection.standbys.iter().find(|standby| standby.id == *id)?;
+        let standby = connection
+            .standbys
+            .iter()
+            .find(|standby| standby.id == *id)?;
         Some((standby.application_name.clone(), target.clone()))
     });
     Ok(Config {

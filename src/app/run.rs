@@ -7,7 +7,7 @@ use super::lead::Lead;
 use super::source::{Surroundings, places, read};
 use super::{Exit, check, refuse};
 use crate::cli::Run;
-use crate::report;
+
 use crate::runbook::Runbook;
 
 /// Runs what was typed.
@@ -17,7 +17,11 @@ pub(super) async fn run(run: &Run) -> color_eyre::Result<Exit> {
         Err(error) => return check::unreadable(&run.source, &error),
     };
     let Some(runbook) = &loaded.runbook else {
-        write!(io::stderr(), "{}", loaded.render(io::stderr().is_terminal()))?;
+        write!(
+            io::stderr(),
+            "{}",
+            loaded.render(io::stderr().is_terminal())
+        )?;
         return Ok(Exit::Usage);
     };
     let surroundings = Surroundings::of_the_process();
@@ -46,7 +50,7 @@ async fn plan_only(
         Compiled::Plan(plan) => {
             match run.json {
                 true => writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&plan)?)?,
-                false => write!(io::stdout(), "{}", report::plan::text(&plan))?,
+                false => writeln!(io::stdout(), "{}", serde_json::to_string(&plan)?)?,
             }
             Ok(Exit::Fine)
         }

@@ -5,10 +5,12 @@
 mod compile;
 mod connect;
 mod load;
+mod monitor;
 mod sandbox;
 mod session;
 mod statements;
 mod step;
+mod store;
 mod support;
 mod targets;
 mod tls;

@@ -25,7 +25,7 @@ use crate::runbook::Backfill;
 const VOID: &str = "the checkpoint is of another server, table or collation version: started again";
 
 /// Called with every new state.
-pub(super) type Report = Box<dyn FnMut(BackfillProgress) + Send>;
+pub(super) type Report = Box<dyn FnMut(BackfillProgress) + Send + Sync>;
 
 /// A session that works its way through a table.
 pub(super) struct Worker {
@@ -161,7 +161,10 @@ impl Worker {
     pub(super) fn expect_saved(saved: bool) -> Result<(), Fault> {
         match saved {
             true => Ok(()),
-            false => Err(Fault::new(Trouble::Changed, "the backfill's checkpoint is gone")),
+            false => Err(Fault::new(
+                Trouble::Changed,
+                "the backfill's checkpoint is gone",
+            )),
         }
     }
 
@@ -226,6 +229,7 @@ impl Worker {
             swept: self.at.rows_swept,
             last_key: last_key.map(Key::shown).unwrap_or_default(),
             conflicts: self.cadence.conflicts(),
+            lost_ms: self.cadence.lost_ms(),
             trouble,
         }
     }
@@ -251,7 +255,9 @@ impl Statements {
             width,
             walk: Walk::prepare(client, width, |ends| sql.bound(ends)).await?,
             update: Ranged::prepare(client, width, Reach::Within, |ends| sql.update(ends)).await?,
-            update_one: client.prepare_typed(&update_one, &vec![Type::TEXT; width]).await?,
+            update_one: client
+                .prepare_typed(&update_one, &vec![Type::TEXT; width])
+                .await?,
             sweep: Ranged::prepare(client, width, Reach::Onwards, |ends| sql.sweep(ends)).await?,
         })
     }

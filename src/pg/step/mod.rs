@@ -62,6 +62,13 @@ impl SqlJob {
     }
 }
 
+/// Whether statements outside a transaction bear to be run again when nobody
+/// knows how far they came: concurrent index builds, which find their leftovers.
+pub fn bears_repetition(action: &SqlAction) -> bool {
+    let mut statements = action.statements.iter();
+    statements.all(|sql| index::Build::of(sql).is_some())
+}
+
 /// Where a transaction's record goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record {

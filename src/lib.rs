@@ -40,4 +40,5 @@ pub mod run;
 pub mod runbook;
 pub mod sandbox;
 pub mod store;
+pub mod text;
 pub mod tui;

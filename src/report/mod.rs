@@ -1,1 +1,6 @@
-//! report (being built).
+//! The run in words: what the screen, the plain lines and the report share.
+//!
+//! `format` owns how numbers read, `sentence` what an event says.
+
+pub mod format;
+pub mod sentence;

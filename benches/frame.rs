@@ -1,0 +1,2 @@
+//! How long a frame takes to draw.
+fn main() {}

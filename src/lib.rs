@@ -39,6 +39,7 @@ pub mod report;
 pub mod run;
 pub mod runbook;
 pub mod sandbox;
+pub mod seam;
 pub mod store;
 pub mod text;
 pub mod tui;

@@ -18,6 +18,8 @@ use crate::runbook::{
 
 pub mod catalog;
 pub mod compile;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod sql;
 
 /// What will run, in order.
@@ -122,6 +124,10 @@ pub struct Table {
     pub name: String,
     /// The key's columns, in the unique index's order.
     pub key: Vec<KeyColumn>,
+    /// The columns that a backfill sets, in the runbook's order; empty for a
+    /// comparison.
+    #[serde(default)]
+    pub set: Vec<SetColumn>,
 }
 
 /// A column of a key.
@@ -133,6 +139,16 @@ pub struct KeyColumn {
     pub data_type: String,
     /// Its collation and that collation's version, where it has one.
     pub collation: Option<String>,
+}
+
+/// A column that a backfill sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type as SQL text: from the catalog, or from the ADD COLUMN of an
+    /// earlier step.
+    pub data_type: String,
 }
 
 /// What one statement does to others.

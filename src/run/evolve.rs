@@ -23,7 +23,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, EventKind, Next, Percent, Scope, Seq, Summary, Task};
+use super::event::{Event, EventKind, Percent, Scope, Seq, Summary, Task};
 use super::{
     Evidence, GateRecord, GuardRecord, Lead, Mark, Outcome, PaceRecord, Place, Record, Rollback,
     Run, Signoff, TaskState,
@@ -173,9 +173,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         }
         EventKind::StepFailed { task, fault, next } => {
             settle(run, event, task, Run::state_after(fault, *next))?;
-            if *next == Next::Later {
-                untouch_if_clean(run, task);
-            }
+            untouch_if_clean(run, task);
         }
         EventKind::StepInDoubt { task, why } => {
             settle(run, event, task, TaskState::InDoubt(why.clone()))?;
@@ -328,7 +326,7 @@ fn settle(run: &mut Run, event: &Event, task: &Task, state: TaskState) -> Result
     Ok(())
 }
 
-/// A transaction that was given up before its commit left nothing; a backfill
+/// A transaction that is known not to have committed left nothing; a backfill
 /// that stopped between chunks, or a command, may have left something.
 fn untouch_if_clean(run: &mut Run, task: &Task) {
     let clean = run.plan.step(&task.step).is_some_and(|place| {
@@ -365,7 +363,11 @@ fn resolve(
     } else {
         TaskState::Interrupted
     };
-    settle(run, event, task, state)
+    settle(run, event, task, state)?;
+    if !done {
+        untouch_if_clean(run, task);
+    }
+    Ok(())
 }
 
 /// `released`: failed steps are tried again, with their attempts counted anew.

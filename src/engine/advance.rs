@@ -1,0 +1,275 @@
+//! Crossing a boundary: by a person, by `enter = "auto"`, or to the end.
+//!
+//! Owns the moment of crossing. A crossing first asks every query of the
+//! boundary's gates afresh; it happens only when each gate is GO or WAIVED by
+//! answers to questions that were asked after it was wanted. The same recheck stands before each
+//! attempt of an irreversible step.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::intent::Refusal;
+use super::memory::{Crossing, Memory, Streak};
+use super::message::{Decision, Effect, Intent, Reply};
+use super::{gate, window};
+use crate::reading::elapsed;
+use crate::run::event::{Actor, EventKind, Evidence};
+use crate::run::{Place, Run};
+use crate::runbook::{Condition, Enter, Gate, WindowScope};
+
+/// A query that has not answered by then ends the crossing.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Rounds of GO in a row that an automatic entry takes.
+const ROUNDS: u32 = 3;
+/// Time between two such rounds.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Why the boundary cannot be crossed now, whatever its gates say.
+///
+/// # Errors
+/// The reason, and what would help.
+pub fn refusal(run: &Run, into: &str, now: Timestamp) -> Result<(), Refusal> {
+    let boundary = run.boundary();
+    let next = run.plan.phases().get(boundary);
+    let Some(next) = next else {
+        return Err("this is the last phase: the run ends by itself".into());
+    };
+    if next.id.as_str() != into {
+        return Err(format!("the next phase is {}, not {into}", next.id));
+    }
+    if run.rollback.is_some() {
+        return Err("a rollback is under way".into());
+    }
+    if let Some(hold) = &run.hold {
+        return Err(format!("held by {}: release it first", hold.by));
+    }
+    if let Some(step) = run.next_step() {
+        return Err(format!("step {} is not done", step.id()));
+    }
+    match window::closed(run.plan.body.window.as_ref(), WindowScope::Advance, now) {
+        Some(why) => Err(format!("the window is closed: {why}")),
+        None => Ok(()),
+    }
+}
+
+/// Wants the boundary crossed; the answer comes when its queries have.
+pub fn begin(run: &Run, memory: &mut Memory, intent: &Intent, now: Timestamp) {
+    let same = memory
+        .crossing
+        .as_ref()
+        .is_some_and(|crossing| crossing.intent == Some(intent.id));
+    if !same {
+        memory.crossing = Some(Crossing {
+            boundary: run.boundary(),
+            by: Actor::Person(intent.by.clone()),
+            intent: Some(intent.id),
+            material: run.material,
+            began: now,
+            since: memory.questions,
+        });
+    }
+}
+
+/// A crossing is void once anything has happened that a person would have to
+/// have seen: a hold, a rollback, or the crossing itself.
+pub fn expire(run: &Run, memory: &mut Memory, decision: &mut Decision) {
+    if let Some(crossing) = memory.crossing.clone()
+        && crossing.material != run.material
+    {
+        give_up(
+            memory,
+            &crossing,
+            "things have changed meanwhile: look again",
+            decision,
+        );
+    }
+}
+
+/// Takes a wanted crossing further, or wants one where the phase enters by
+/// itself; at the last boundary, ends the run.
+pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
+    if memory.crossing.is_none() && enters_by_itself(run, memory, now) {
+        memory.crossing = Some(Crossing {
+            boundary: run.boundary(),
+            by: Actor::Engine,
+            intent: None,
+            material: run.material,
+            began: now,
+            since: memory.questions,
+        });
+    }
+    let Some(crossing) = memory.crossing.clone() else {
+        return;
+    };
+    let gates: Vec<_> = run.boundary_gates(crossing.boundary).collect();
+    match evidence(run, memory, &gates, crossing.since, now) {
+        Fresh::Waiting(samples) if elapsed(crossing.began, now) < PATIENCE => {
+            decision.effects.extend(samples);
+        }
+        Fresh::Waiting(_) => give_up(
+            memory,
+            &crossing,
+            "a gate's query does not answer",
+            decision,
+        ),
+        Fresh::All(evidence) => cross(run, memory, &crossing, evidence, decision),
+    }
+}
+
+fn cross(
+    run: &Run,
+    memory: &mut Memory,
+    crossing: &Crossing,
+    evidence: Vec<Evidence>,
+    decision: &mut Decision,
+) {
+    let shut: Vec<_> = evidence.iter().filter(|e| !e.verdict.opens()).collect();
+    if !shut.is_empty() {
+        let reasons: Vec<_> = shut
+            .iter()
+            .map(|e| format!("{} is {} ({})", e.gate, e.verdict.word(), e.reason))
+            .collect();
+        give_up(memory, crossing, &reasons.join("; "), decision);
+        return;
+    }
+    let event = match run.plan.phases().get(crossing.boundary) {
+        Some(phase) => EventKind::PhaseEntered {
+            phase: phase.id.clone(),
+            attempt: run.attempt(&phase.id),
+            by: crossing.by.clone(),
+            evidence,
+        },
+        None => EventKind::Finished,
+    };
+    decision.events.push(event);
+    if let Some(intent) = crossing.intent {
+        decision.effects.push(Effect::Reply {
+            intent,
+            reply: Reply::Accepted,
+        });
+    }
+}
+
+fn give_up(memory: &mut Memory, crossing: &Crossing, why: &str, decision: &mut Decision) {
+    memory.crossing = None;
+    memory.streak = None;
+    if let Some(intent) = crossing.intent {
+        decision.effects.push(Effect::Reply {
+            intent,
+            reply: Reply::Refused(why.to_owned()),
+        });
+    }
+}
+
+/// Whether nobody has to cross this boundary: the end of the run, or a phase
+/// with `enter = "auto"` on its first attempt, after [`ROUNDS`] of GO in a row.
+fn enters_by_itself(run: &Run, memory: &mut Memory, now: Timestamp) -> bool {
+    let boundary = run.boundary();
+    let wanted = match run.plan.phases().get(boundary) {
+        Some(phase) => {
+            phase.enter == Enter::Auto
+                && run.attempt(&phase.id) == 1
+                && refusal(run, phase.id.as_str(), now).is_ok()
+        }
+        None => matches!(run.place, Place::In(_)) && run.next_step().is_none(),
+    };
+    let gates: Vec<_> = run.boundary_gates(boundary).collect();
+    let open = gates
+        .iter()
+        .all(|(phase, gate)| gate::judge(run, memory, *phase, gate, now).verdict.opens());
+    if !wanted || !open {
+        memory.streak = None;
+        return false;
+    }
+    if gates.is_empty() {
+        return true;
+    }
+    let streak = memory.streak.get_or_insert(Streak {
+        boundary,
+        rounds: 0,
+        at: now,
+    });
+    if streak.rounds == 0 || elapsed(streak.at, now) >= ROUND {
+        streak.rounds += 1;
+        streak.at = now;
+    }
+    streak.rounds >= ROUNDS
+}
+
+/// Whether every gate has answered a question from after a moment.
+enum Fresh {
+    /// Some queries have not; these effects ask them.
+    Waiting(Vec<Effect>),
+    /// All have; the evidence as of now.
+    All(Vec<Evidence>),
+}
+
+fn evidence(
+    run: &Run,
+    memory: &Memory,
+    gates: &[(usize, &Gate)],
+    since: u64,
+    now: Timestamp,
+) -> Fresh {
+    let unanswered = |gate: &&Gate| {
+        let sample = memory.samples.get(&gate.id);
+        let answer = sample.and_then(|sample| sample.answer.as_ref());
+        matches!(gate.condition, Condition::Sql { .. })
+            && answer.is_none_or(|answer| answer.question <= since)
+    };
+    let missing: Vec<_> = gates
+        .iter()
+        .map(|(_, gate)| *gate)
+        .filter(unanswered)
+        .collect();
+    if missing.is_empty() {
+        let judged = gates.iter();
+        let judged = judged.map(|(phase, gate)| gate::judge(run, memory, *phase, gate, now));
+        return Fresh::All(judged.collect());
+    }
+    let pending = |gate: &&&Gate| {
+        memory
+            .samples
+            .get(&gate.id)
+            .is_some_and(|sample| sample.pending)
+    };
+    let ask = missing.iter().filter(|gate| !pending(gate));
+    Fresh::Waiting(
+        ask.map(|gate| Effect::Sample {
+            gate: gate.id.clone(),
+        })
+        .collect(),
+    )
+}
+
+/// Rechecks the boundary before an irreversible step: `Ok(true)` when every
+/// gate is open by fresh answers, `Ok(false)` while queries are on their way.
+///
+/// # Errors
+/// What is shut.
+pub fn recheck(
+    run: &Run,
+    memory: &Memory,
+    phase: usize,
+    since: u64,
+    now: Timestamp,
+    decision: &mut Decision,
+) -> Result<bool, Refusal> {
+    let gates: Vec<_> = run.boundary_gates(phase).collect();
+    match evidence(run, memory, &gates, since, now) {
+        Fresh::Waiting(samples) => {
+            decision.effects.extend(samples);
+            Ok(false)
+        }
+        Fresh::All(evidence) => match evidence.iter().find(|e| !e.verdict.opens()) {
+            Some(shut) => Err(format!(
+                "{} is {} ({})",
+                shut.gate,
+                shut.verdict.word(),
+                shut.reason
+            )),
+            None => Ok(true),
+        },
+    }
+}

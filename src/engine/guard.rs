@@ -1,0 +1,137 @@
+//! The ladder of a guard: quiet, throttle, stall, hold, with hysteresis.
+//!
+//! Owns where a guard stands; `throttle` owns what that costs. Unknown is not
+//! healthy: an absent or stale reading stalls, and holds when it lasts.
+//!
+//! | from | to | when |
+//! |---|---|---|
+//! | any | hold | above `hold` for its `for`, OR absent for `no_data.hold` |
+//! | any | stall | above `stall` for its `for`, OR absent for `no_data.stall` |
+//! | stall, hold | throttle or quiet | at or below `until_below` |
+//! | quiet | throttle | above `throttle` |
+//!
+//! A hold is made once, on the way up; a person's release stands although the
+//! guard still does, which then stalls.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::memory::{GuardMemory, Memory};
+use super::message::Decision;
+use crate::reading::{Freshness, Reading, elapsed};
+use crate::run::event::{Actor, EventKind, Rung};
+use crate::run::{Place, Run};
+use crate::runbook::{Guard, Threshold};
+
+/// Moves every guard, and records the ones that stand elsewhere than before.
+pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
+    for guard in &run.plan.body.guards {
+        let state = memory.guards.entry(guard.id.clone()).or_default();
+        climb(guard, state, now);
+        let before = run.guards.get(&guard.id).map_or(Rung::Quiet, |g| g.rung);
+        if before == state.rung {
+            continue;
+        }
+        decision.events.push(EventKind::GuardChanged {
+            guard: guard.id.clone(),
+            rung: state.rung,
+            reason: state.reason.clone(),
+        });
+        let running = matches!(run.place, Place::In(_)) && run.rollback.is_none();
+        if state.rung == Rung::Hold && running && run.hold.is_none() {
+            decision.events.push(EventKind::Held {
+                by: Actor::Guard(guard.id.clone()),
+                reason: state.reason.clone(),
+            });
+        }
+    }
+}
+
+/// How old a reading may be and still count.
+pub fn max_age(guard: &Guard) -> Duration {
+    guard.every * 3 + Duration::from_secs(2)
+}
+
+/// Moves one guard up or down its ladder.
+fn climb(guard: &Guard, state: &mut GuardMemory, now: Timestamp) {
+    let live = state.value.freshness(now, max_age(guard)) == Freshness::Live;
+    match state
+        .value
+        .value()
+        .copied()
+        .filter(|v| live && v.is_finite())
+    {
+        Some(value) => {
+            state.absent = None;
+            climb_by_value(guard, state, value, now);
+        }
+        None => climb_by_absence(guard, state, now),
+    }
+}
+
+fn climb_by_value(guard: &Guard, state: &mut GuardMemory, value: f64, now: Timestamp) {
+    let stall_at = guard.stall.map(|stall| stall.at);
+    state.over_stall = since_when_above(stall_at, value, state.over_stall, now);
+    state.over_hold = since_when_above(guard.hold, value, state.over_hold, now);
+    let until_below = guard.stall.map_or(0.0, |stall| stall.until_below);
+    let latched = state.rung >= Rung::Stall && value > until_below && guard.stall.is_some();
+    state.rung = if lasts(guard.hold, state.over_hold, now) {
+        Rung::Hold
+    } else if latched || lasts(stall_at, state.over_stall, now) {
+        Rung::Stall
+    } else if guard.throttle.is_some_and(|t| value > t.above) {
+        Rung::Throttle
+    } else {
+        Rung::Quiet
+    };
+    state.reason = match limit(guard, state.rung) {
+        Some(limit) => format!("{value:.1}s, above {limit:.1}s"),
+        None => format!("{value:.1}s"),
+    };
+}
+
+fn climb_by_absence(guard: &Guard, state: &mut GuardMemory, now: Timestamp) {
+    state.over_stall = None;
+    state.over_hold = None;
+    let absent = elapsed(*state.absent.get_or_insert(now), now);
+    state.rung = if absent >= guard.no_data.hold {
+        Rung::Hold
+    } else if absent >= guard.no_data.stall {
+        Rung::Stall
+    } else {
+        state.rung
+    };
+    state.reason = match &state.value {
+        Reading::Absent { why, .. } => format!("unknown: {}", why.word()),
+        Reading::Measured { .. } => "unknown: the last value is too old".into(),
+    };
+}
+
+fn since_when_above(
+    threshold: Option<Threshold>,
+    value: f64,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    threshold
+        .filter(|threshold| value > threshold.above)
+        .map(|_| since.unwrap_or(now))
+}
+
+fn lasts(threshold: Option<Threshold>, since: Option<Timestamp>, now: Timestamp) -> bool {
+    match (threshold, since) {
+        (Some(threshold), Some(since)) => elapsed(since, now) >= threshold.hold_for,
+        _ => false,
+    }
+}
+
+/// The value at which a rung begins.
+pub fn limit(guard: &Guard, rung: Rung) -> Option<f64> {
+    match rung {
+        Rung::Quiet => None,
+        Rung::Throttle => guard.throttle.map(|t| t.above),
+        Rung::Stall => guard.stall.map(|s| s.at.above),
+        Rung::Hold => guard.hold.map(|t| t.above),
+    }
+}

@@ -1,0 +1,316 @@
+//! Operators' requests: accepted, or refused with a reason.
+//!
+//! Owns who may ask for what, and what each request records; crossing a
+//! boundary is in `advance`, the way back in `rollback`. A hold is accepted
+//! from anyone at any time.
+
+use jiff::Timestamp;
+
+use super::memory::Memory;
+use super::message::{Ask, Decision, Effect, Intent, Reply};
+use super::{advance, gate, rollback};
+use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
+use crate::run::{Run, TaskState};
+use crate::runbook::{Action, Condition, GateId, Permission, RoleId, StepId};
+
+/// Why a request was refused: a sentence that says what would help.
+pub type Refusal = String;
+
+/// Answers one request.
+pub fn decide(
+    run: &Run,
+    memory: &mut Memory,
+    intent: &Intent,
+    now: Timestamp,
+    decision: &mut Decision,
+) {
+    if let Ask::Advance { into } = &intent.ask {
+        let allowed = permitted(run, intent).and_then(|()| fresh(run, intent));
+        match allowed.and_then(|()| advance::refusal(run, into.as_str(), now)) {
+            Ok(()) => advance::begin(run, memory, intent, now),
+            Err(why) => refuse(intent, why, decision),
+        }
+        return;
+    }
+    match permitted(run, intent).and_then(|()| events(run, memory, intent, decision)) {
+        Ok(()) => decision.effects.push(Effect::Reply {
+            intent: intent.id,
+            reply: Reply::Accepted,
+        }),
+        Err(why) => refuse(intent, why, decision),
+    }
+}
+
+fn refuse(intent: &Intent, why: Refusal, decision: &mut Decision) {
+    decision.effects.push(Effect::Reply {
+        intent: intent.id,
+        reply: Reply::Refused(why),
+    });
+}
+
+/// Whether the person may. A runbook without roles lets everybody who can
+/// reach the journal; one with roles wants one that can.
+fn permitted(run: &Run, intent: &Intent) -> Result<(), Refusal> {
+    let wanted = match &intent.ask {
+        Ask::Hold { .. } => return Ok(()),
+        Ask::Sign { .. } => Permission::Sign,
+        Ask::Waive { .. } => Permission::Waive,
+        Ask::Rollback { .. } | Ask::Unwind { .. } => Permission::Rollback,
+        _ => Permission::Advance,
+    };
+    let roles = &run.plan.body.roles;
+    let able: Vec<_> = roles.iter().filter(|r| r.can.contains(&wanted)).collect();
+    let fills = |role: &&crate::runbook::Role| {
+        role.members
+            .iter()
+            .any(|member| intent.roles.contains(member))
+    };
+    if roles.is_empty() || able.iter().any(fills) {
+        return Ok(());
+    }
+    let names: Vec<_> = able.iter().map(|role| role.id.as_str()).collect();
+    Err(match names.as_slice() {
+        [] => format!("no role of the runbook may {}", intent.ask.verb()),
+        names => format!(
+            "{} may not {}: it takes {}",
+            intent.by,
+            intent.ask.verb(),
+            names.join(" or ")
+        ),
+    })
+}
+
+/// Whether the person had seen what a decision like this has to rest on.
+fn fresh(run: &Run, intent: &Intent) -> Result<(), Refusal> {
+    match intent.saw {
+        Some(saw) if saw < run.material => Err(format!(
+            "things have changed since you looked (event {} came after {saw}): look again",
+            run.material
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn events(
+    run: &Run,
+    memory: &Memory,
+    intent: &Intent,
+    decision: &mut Decision,
+) -> Result<(), Refusal> {
+    let by = Actor::Person(intent.by.clone());
+    let event = match &intent.ask {
+        Ask::Hold { reason } => {
+            // The first hold stands; holding twice is not an error at 2 a.m.
+            run.hold.is_none().then(|| EventKind::Held {
+                by,
+                reason: reason.clone(),
+            })
+        }
+        Ask::Release => Some(release(run, by)?),
+        Ask::Pause => Some(pause(run, by)?),
+        Ask::Resume => Some(resume(run, by)?),
+        Ask::Pace { pace } => Some(set_pace(run, by, *pace)?),
+        Ask::Sign {
+            gate,
+            seat,
+            answer,
+            reason,
+        } => Some(sign(
+            run,
+            intent,
+            gate,
+            seat.as_ref(),
+            *answer,
+            reason.clone(),
+        )?),
+        Ask::Waive { gate, reason } => Some(waive(run, by, gate, reason)?),
+        Ask::Rollback { phase, reason } => {
+            fresh(run, intent)?;
+            Some(rollback::phase(run, by, phase, reason.clone())?)
+        }
+        Ask::Unwind { reason } => {
+            fresh(run, intent)?;
+            Some(rollback::unwind(run, by, reason.clone())?)
+        }
+        Ask::Answer { step } => Some(answer(run, by, step)?),
+        Ask::Resolve { task, done, how } => Some(resolve(run, memory, by, task, *done, how)?),
+        Ask::Cancel { task } => {
+            cancel(run, memory, task, decision)?;
+            None
+        }
+        Ask::Advance { .. } => None,
+    };
+    decision.events.extend(event);
+    Ok(())
+}
+
+fn release(run: &Run, by: Actor) -> Result<EventKind, Refusal> {
+    match run.hold {
+        Some(_) => Ok(EventKind::Released { by }),
+        None => Err("the run is not held".into()),
+    }
+}
+
+fn pause(run: &Run, by: Actor) -> Result<EventKind, Refusal> {
+    match run.pause {
+        Some(_) => Err("the backfill is paused already".into()),
+        None => Ok(EventKind::Paused { by }),
+    }
+}
+
+fn resume(run: &Run, by: Actor) -> Result<EventKind, Refusal> {
+    match (&run.pause, &run.hold) {
+        (Some(_), _) => Ok(EventKind::Resumed { by }),
+        (None, Some(_)) => Err("the run is held, not paused: release it".into()),
+        (None, None) => Err("the backfill is not paused".into()),
+    }
+}
+
+fn set_pace(run: &Run, by: Actor, pace: Percent) -> Result<EventKind, Refusal> {
+    if !(1..=100).contains(&pace.0) {
+        return Err(format!("a pace is 1 to 100 percent, not {}", pace.0));
+    }
+    if pace == run.ceiling {
+        return Err(format!("the pace is {pace} already"));
+    }
+    Ok(EventKind::PaceSet { by, pace })
+}
+
+/// A seat's answer. An exit sign-off counts only after the phase's steps: a
+/// signature before its evidence proves nothing.
+fn sign(
+    run: &Run,
+    intent: &Intent,
+    gate: &GateId,
+    seat: Option<&RoleId>,
+    answer: Answer,
+    reason: Option<String>,
+) -> Result<EventKind, Refusal> {
+    let (phase, planned) = run
+        .plan
+        .gate(gate)
+        .ok_or_else(|| format!("the plan has no gate `{gate}`"))?;
+    let Condition::Signoff { seats, .. } = &planned.condition else {
+        return Err(format!("gate `{gate}` is not a sign-off"));
+    };
+    if !gate::standing(run)
+        .iter()
+        .any(|standing| standing.id == *gate)
+    {
+        return Err(format!("gate `{gate}` does not stand next"));
+    }
+    if !gate::steps_before_are_done(run, planned) {
+        return Err(format!(
+            "gate `{gate}` is signed when the steps before it are done"
+        ));
+    }
+    let seat = seat_of(run, intent, seats, seat)?;
+    Ok(EventKind::SignedOff {
+        gate: gate.clone(),
+        seat,
+        by: Actor::Person(intent.by.clone()),
+        answer,
+        attempt: run.attempt(&run.plan.phases()[phase].id),
+        saw: intent
+            .saw_hash
+            .clone()
+            .unwrap_or_else(|| run.head_hash.clone()),
+        reason,
+    })
+}
+
+/// The seat that the person fills and may sign for.
+fn seat_of(
+    run: &Run,
+    intent: &Intent,
+    seats: &[RoleId],
+    wanted: Option<&RoleId>,
+) -> Result<RoleId, Refusal> {
+    let fills = |seat: &&RoleId| {
+        run.plan.role(seat).is_some_and(|role| {
+            let member = role.members.iter().any(|m| intent.roles.contains(m));
+            member && role.can.contains(&Permission::Sign)
+        })
+    };
+    let filled: Vec<_> = seats.iter().filter(fills).collect();
+    match (wanted, filled.as_slice()) {
+        (Some(seat), filled) if filled.contains(&seat) => Ok(seat.clone()),
+        (Some(seat), _) => Err(format!("{} does not fill the seat {seat}", intent.by)),
+        (None, [seat]) => Ok((*seat).clone()),
+        (None, []) => Err(format!("{} fills none of its seats", intent.by)),
+        (None, _) => Err("you fill more than one of its seats: name one".into()),
+    }
+}
+
+fn waive(run: &Run, by: Actor, gate: &GateId, reason: &str) -> Result<EventKind, Refusal> {
+    let (phase, planned) = run
+        .plan
+        .gate(gate)
+        .ok_or_else(|| format!("the plan has no gate `{gate}`"))?;
+    if !planned.waivable {
+        return Err(format!("gate `{gate}` is not waivable"));
+    }
+    if reason.trim().is_empty() {
+        return Err("a waiver needs a reason".into());
+    }
+    Ok(EventKind::GateWaived {
+        gate: gate.clone(),
+        by,
+        reason: reason.to_owned(),
+        attempt: run.attempt(&run.plan.phases()[phase].id),
+    })
+}
+
+/// A person says yes to a manual step.
+fn answer(run: &Run, by: Actor, step: &StepId) -> Result<EventKind, Refusal> {
+    let task = Task::forward(step.clone());
+    let asks = run
+        .plan
+        .step(step)
+        .is_some_and(|place| matches!(place.step.action(), Action::Manual(_)));
+    let waits = run
+        .record(&task)
+        .is_some_and(|r| r.state == TaskState::Running);
+    if !asks || !waits {
+        return Err(format!("step `{step}` does not wait for an answer"));
+    }
+    Ok(EventKind::StepSucceeded {
+        task,
+        summary: crate::run::event::Summary::Answered { by },
+    })
+}
+
+/// A person settles what nobody else can.
+fn resolve(
+    run: &Run,
+    memory: &Memory,
+    by: Actor,
+    task: &Task,
+    done: bool,
+    how: &str,
+) -> Result<EventKind, Refusal> {
+    let open = run.open_questions().any(|(open, _)| open == task);
+    if !open || memory.flights.contains_key(task) {
+        return Err(format!("{task} does not wait for a decision"));
+    }
+    if how.trim().is_empty() {
+        return Err("a decision like this needs a reason".into());
+    }
+    Ok(EventKind::DoubtResolved {
+        task: task.clone(),
+        done,
+        by,
+        how: how.to_owned(),
+    })
+}
+
+fn cancel(run: &Run, memory: &Memory, task: &Task, decision: &mut Decision) -> Result<(), Refusal> {
+    if run.hold.is_none() && run.rollback.is_none() {
+        return Err("hold first: a statement is cancelled only while the run is held".into());
+    }
+    if !memory.performs(task) {
+        return Err(format!("{task} is not running"));
+    }
+    decision.effects.push(Effect::Cancel { task: task.clone() });
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! What the engine remembers besides the journal: what is in flight, and what
+//! it has lately heard. Lost in a crash, on purpose; nothing in here opens a
+//! gate that the world does not confirm again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::eta::Meter;
+use super::message::{Effect, IntentId};
+use crate::reading::Reading;
+use crate::run::event::{Actor, Rung, Seq, Task, Verdict};
+use crate::run::progress::{BackfillStage, Progress};
+use crate::runbook::{GateId, GuardId};
+
+/// The engine's memory. One per process and run.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// Tasks that this process performs or probes.
+    pub flights: BTreeMap<Task, Flight>,
+    /// Tasks whose probe could not tell; a person has to.
+    pub unanswered: BTreeSet<Task>,
+    /// Answers of gates' queries.
+    pub samples: BTreeMap<GateId, Sample>,
+    /// Questions asked so far: tells an answer to a question from before a
+    /// moment from one that was asked after it, whatever the clock says.
+    pub questions: u64,
+    /// Guards' values and ladders.
+    pub guards: BTreeMap<GuardId, GuardMemory>,
+    /// Observed GO time.
+    pub soaks: BTreeMap<GateId, Duration>,
+    /// When soaks were last credited.
+    pub soaked_at: Option<Timestamp>,
+    /// A boundary that is being crossed.
+    pub crossing: Option<Crossing>,
+    /// Rounds in a row in which every gate of a boundary was open.
+    pub streak: Option<Streak>,
+    /// Before a task starts, answers to questions after this one are wanted.
+    pub rechecks: BTreeMap<Task, u64>,
+    /// How fast the backfill goes.
+    pub meter: Meter,
+}
+
+/// A task that this process performs or probes.
+#[derive(Debug, Clone)]
+pub struct Flight {
+    /// Since when.
+    pub since: Timestamp,
+    /// A probe, not the task itself.
+    pub probe: bool,
+    /// It was asked to stop.
+    pub stopping: bool,
+    /// Its statement was asked to be cancelled.
+    pub cancelled: bool,
+    /// What it last said.
+    pub progress: Option<Progress>,
+}
+
+impl Flight {
+    /// Whether it has reached its safe point: a backfill at the end of a chunk.
+    pub fn is_parked(&self) -> bool {
+        matches!(
+            &self.progress,
+            Some(Progress::Backfill(progress)) if progress.stage == BackfillStage::Waiting
+        )
+    }
+}
+
+/// The newest answer of a gate's query.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// When it was last asked.
+    pub asked_at: Option<Timestamp>,
+    /// The number of that question.
+    pub question: u64,
+    /// Asked, not answered.
+    pub pending: bool,
+    /// What it said.
+    pub answer: Option<GateAnswer>,
+}
+
+/// What a gate's query said.
+#[derive(Debug, Clone)]
+pub struct GateAnswer {
+    /// GO, NO-GO, INCONCLUSIVE or ERROR.
+    pub verdict: Verdict,
+    /// Why; clean.
+    pub reason: String,
+    /// When the answer came.
+    pub at: Timestamp,
+    /// The number of the question.
+    pub question: u64,
+}
+
+/// A guard's value and how far up its ladder it stands.
+#[derive(Debug, Clone, Default)]
+pub struct GuardMemory {
+    /// The newest value.
+    pub value: Reading<f64>,
+    /// Above the stall's limit since.
+    pub over_stall: Option<Timestamp>,
+    /// Above the hold's limit since.
+    pub over_hold: Option<Timestamp>,
+    /// Without a value since.
+    pub absent: Option<Timestamp>,
+    /// Where it stands.
+    pub rung: Rung,
+    /// Why.
+    pub reason: String,
+}
+
+/// A boundary that is being crossed: its queries are asked afresh first.
+#[derive(Debug, Clone)]
+pub struct Crossing {
+    /// The number of the phase behind it.
+    pub boundary: usize,
+    /// Who wants it.
+    pub by: Actor,
+    /// The intent that is answered in the end.
+    pub intent: Option<IntentId>,
+    /// The newest material event when it was wanted; after another it is void.
+    pub material: Seq,
+    /// Since when it is wanted.
+    pub began: Timestamp,
+    /// Only answers to questions after this one count.
+    pub since: u64,
+}
+
+/// Rounds in a row in which every gate of a boundary was open.
+#[derive(Debug, Clone, Copy)]
+pub struct Streak {
+    /// The boundary.
+    pub boundary: usize,
+    /// Rounds.
+    pub rounds: u32,
+    /// When the last one was counted.
+    pub at: Timestamp,
+}
+
+impl Memory {
+    /// Notes that an effect was handed out.
+    pub fn launched(&mut self, effect: &Effect, now: Timestamp) {
+        let flight = |probe| Flight {
+            since: now,
+            probe,
+            stopping: false,
+            cancelled: false,
+            progress: None,
+        };
+        match effect {
+            Effect::Perform { task, .. } => {
+                self.flights.insert(task.clone(), flight(false));
+                self.rechecks.remove(task);
+                self.unanswered.remove(task);
+            }
+            Effect::Probe { task } => {
+                self.flights.insert(task.clone(), flight(true));
+            }
+            Effect::Stop { task } => {
+                if let Some(flight) = self.flights.get_mut(task) {
+                    flight.stopping = true;
+                }
+            }
+            Effect::Cancel { task } => {
+                if let Some(flight) = self.flights.get_mut(task) {
+                    flight.stopping = true;
+                    flight.cancelled = true;
+                }
+            }
+            Effect::Sample { gate } => {
+                self.questions += 1;
+                let sample = self.samples.entry(gate.clone()).or_default();
+                sample.asked_at = Some(now);
+                sample.question = self.questions;
+                sample.pending = true;
+            }
+            Effect::Reply { intent, .. } => {
+                if self
+                    .crossing
+                    .as_ref()
+                    .is_some_and(|c| c.intent == Some(*intent))
+                {
+                    self.crossing = None;
+                }
+            }
+        }
+    }
+
+    /// A task is no longer in flight.
+    pub fn landed(&mut self, task: &Task) {
+        self.flights.remove(task);
+    }
+
+    /// A probe has answered.
+    pub fn probed(&mut self, task: &Task, done: Option<bool>) {
+        self.flights.remove(task);
+        if done.is_none() {
+            self.unanswered.insert(task.clone());
+        }
+    }
+
+    /// A gate's query has answered.
+    pub fn sampled(&mut self, gate: &GateId, verdict: Verdict, reason: &str, now: Timestamp) {
+        let sample = self.samples.entry(gate.clone()).or_default();
+        sample.pending = false;
+        sample.answer = Some(GateAnswer {
+            verdict,
+            reason: reason.to_owned(),
+            at: now,
+            question: sample.question,
+        });
+    }
+
+    /// A guard's signal was read.
+    pub fn measured(&mut self, guard: &GuardId, value: &Reading<f64>) {
+        self.guards.entry(guard.clone()).or_default().value = value.clone();
+    }
+
+    /// Running work has come further.
+    pub fn progressed(&mut self, task: &Task, progress: &Progress, now: Timestamp) {
+        if let Progress::Backfill(backfill) = progress {
+            self.meter.note(task, backfill, now);
+        }
+        if let Some(flight) = self.flights.get_mut(task) {
+            flight.progress = Some(progress.clone());
+        }
+    }
+
+    /// Whether the task itself (not a probe of it) is in flight.
+    pub fn performs(&self, task: &Task) -> bool {
+        self.flights.get(task).is_some_and(|flight| !flight.probe)
+    }
+}

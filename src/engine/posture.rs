@@ -1,0 +1,317 @@
+//! What the run is doing now, in one word and one sentence.
+//!
+//! Owns the state's name and the verdict: the words that the screen, `status`
+//! and the report share. Decides nothing.
+
+use jiff::Timestamp;
+
+use super::memory::Memory;
+use super::proceed;
+use super::snapshot::{BackfillView, GateView, GuardView, Link, Running, Snapshot, State};
+use super::{gate, guard, rollback, throttle, window};
+use crate::run::event::{Percent, Rung, Task};
+use crate::run::{Outcome, Place, Run, TaskState};
+use crate::runbook::{Action, Condition, Gate, Signal, WindowScope};
+
+/// What the link and the lease say, which the run does not know.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The journal's link.
+    pub link: Link,
+    /// Whether somebody holds the lease.
+    pub led: bool,
+    /// A hold that acts already and is not in the journal yet.
+    pub latched: bool,
+}
+
+/// The state's name.
+pub fn state(run: &Run, memory: &Memory, standing: &Standing, now: Timestamp) -> State {
+    match run.outcome {
+        Some(Outcome::Finished) => return State::Finished,
+        Some(Outcome::RolledBack) => return State::RolledBack,
+        None => {}
+    }
+    if standing.link != Link::Up {
+        return State::Reconnecting;
+    }
+    if !standing.led {
+        return State::NoLead;
+    }
+    if run.is_stuck() {
+        return State::Stuck;
+    }
+    if in_doubt(run).is_some() {
+        return State::InDoubt;
+    }
+    if run.rollback.is_some() {
+        return State::RollingBack;
+    }
+    if run.hold.is_some() || standing.latched {
+        return held_state(memory);
+    }
+    if run.place == Place::Before(0) && run.rolled_back.is_empty() {
+        return State::NotStarted;
+    }
+    moving_state(run, memory, now)
+}
+
+fn in_doubt(run: &Run) -> Option<&Task> {
+    let mut open = run.open_questions();
+    open.find(|(_, record)| matches!(record.state, TaskState::InDoubt(_)))
+        .map(|(task, _)| task)
+}
+
+/// HOLDING while something has not reached its safe point.
+fn held_state(memory: &Memory) -> State {
+    let moving = memory
+        .flights
+        .values()
+        .any(|flight| !flight.probe && !flight.is_parked());
+    if moving { State::Holding } else { State::Held }
+}
+
+fn moving_state(run: &Run, memory: &Memory, now: Timestamp) -> State {
+    if throttle::running_backfill(run, memory).is_some() {
+        let pace = throttle::pace(run, memory);
+        return match pace.effective {
+            _ if run.pause.is_some() => State::Paused,
+            Percent(0) => State::Stalled,
+            _ if pace.taken.is_empty() => State::Running,
+            _ => State::Throttled,
+        };
+    }
+    match run.next_step() {
+        Some(step) if proceed::blocked_by_window(run, step, now).is_some() => State::WindowClosed,
+        Some(step) if waits_for_person(run, step.action(), step.id()) => State::WaitingFor,
+        Some(_) => match proceed::waits_behind(run) {
+            Some(gate) if matches!(gate.condition, Condition::Soak { .. }) => State::Soaking,
+            Some(_) => State::WaitingFor,
+            None => State::Running,
+        },
+        None => boundary_state(run, memory, now),
+    }
+}
+
+fn waits_for_person(run: &Run, action: &Action, step: &crate::runbook::StepId) -> bool {
+    matches!(action, Action::Manual(_)) && run.record(&Task::forward(step.clone())).is_some()
+}
+
+/// At a boundary: which kind of waiting it is.
+fn boundary_state(run: &Run, memory: &Memory, now: Timestamp) -> State {
+    let shut: Vec<_> = shut_gates(run, memory, now);
+    let soaking = |gate: &Gate| matches!(gate.condition, Condition::Soak { .. });
+    if !shut.is_empty() && shut.iter().all(|(gate, _)| soaking(gate)) {
+        return State::Soaking;
+    }
+    let window = run.plan.body.window.as_ref();
+    match window::closed(window, WindowScope::Advance, now) {
+        Some(_) => State::WindowClosed,
+        None => State::WaitingFor,
+    }
+}
+
+/// The boundary's gates that do not open now, with their reasons.
+fn shut_gates<'a>(run: &'a Run, memory: &Memory, now: Timestamp) -> Vec<(&'a Gate, String)> {
+    let gates = run.boundary_gates(run.boundary());
+    gates
+        .filter_map(|(phase, gate)| {
+            let evidence = gate::judge(run, memory, phase, gate, now);
+            (!evidence.verdict.opens()).then_some((gate, evidence.reason))
+        })
+        .collect()
+}
+
+/// One sentence: what happens, or what is waited for.
+pub fn verdict(
+    run: &Run,
+    memory: &Memory,
+    state: State,
+    standing: &Standing,
+    now: Timestamp,
+) -> String {
+    match state {
+        State::Finished => "Finished. Nothing is left to do here.".into(),
+        State::RolledBack => "Taken back to the start.".into(),
+        State::Reconnecting => match &standing.link {
+            Link::Down { error, .. } => format!("No link to the journal: {error}"),
+            Link::Up => "Reconnecting.".into(),
+        },
+        State::NoLead => "Nobody leads this run: start it again, or take over.".into(),
+        State::Stuck | State::InDoubt => open_question(run),
+        State::RollingBack => rolling_back(run),
+        State::Holding => "Holding: waits for running work to reach its safe point.".into(),
+        State::Held => held(run),
+        State::NotStarted => format!("Not started. {} is next.", next_phase(run)),
+        State::Running | State::Throttled | State::Stalled | State::Paused => {
+            working(run, memory, state)
+        }
+        State::Soaking | State::WaitingFor | State::WindowClosed => waiting(run, memory, now),
+    }
+}
+
+fn next_phase(run: &Run) -> &str {
+    let next = run.plan.phases().get(run.boundary());
+    next.map_or("the end", |phase| phase.id.as_str())
+}
+
+fn open_question(run: &Run) -> String {
+    match run.open_questions().next() {
+        Some((task, record)) => match &record.state {
+            TaskState::Failed(fault) => format!("{task} failed: {fault}. A person decides."),
+            TaskState::InDoubt(why) => format!("Nobody knows whether {task} is done: {why}"),
+            _ => String::new(),
+        },
+        None => String::new(),
+    }
+}
+
+fn rolling_back(run: &Run) -> String {
+    match &run.rollback {
+        Some(rollback) => {
+            let phase = &run.plan.phases()[rollback.phase].id;
+            format!("{} takes {phase} back.", rollback.mark.by)
+        }
+        None => String::new(),
+    }
+}
+
+fn held(run: &Run) -> String {
+    match &run.hold {
+        Some(hold) if hold.reason.is_empty() => format!("Held by {}.", hold.by),
+        Some(hold) => format!("Held by {}: {}", hold.by, hold.reason),
+        None => "Held, not yet recorded.".into(),
+    }
+}
+
+fn working(run: &Run, memory: &Memory, state: State) -> String {
+    let step = run.next_step().map_or("", |step| step.id().as_str());
+    let retrying = run
+        .next_step()
+        .and_then(|step| run.record(&Task::forward(step.id().clone())));
+    if let Some(TaskState::Retrying { fault, .. }) = retrying.map(|r| &r.state) {
+        let attempt = retrying.map_or(0, |r| r.attempt);
+        return format!("{step} is tried again ({attempt} so far): {fault}");
+    }
+    let worst = throttle::pace(run, memory).taken.into_iter().next();
+    match (state, worst) {
+        (State::Paused, _) => match &run.pause {
+            Some(pause) => format!("{step} paused by {}.", pause.by),
+            None => String::new(),
+        },
+        (State::Stalled, Some((who, _))) => {
+            let reason = run.guards.iter().find(|(id, _)| id.as_str() == who);
+            let reason = reason.map_or("", |(_, guard)| guard.reason.as_str());
+            format!("{step} stalled by {who}: {reason}")
+        }
+        (State::Throttled, Some((who, percent))) => {
+            format!("{step} throttled by {who}, -{percent}.")
+        }
+        _ => format!("{step} runs."),
+    }
+}
+
+fn waiting(run: &Run, memory: &Memory, now: Timestamp) -> String {
+    if let Some(step) = run.next_step() {
+        if let Some(why) = proceed::blocked_by_window(run, step, now) {
+            return format!("{} waits for the window: {why}", step.id());
+        }
+        if let Action::Manual(manual) = step.action() {
+            return format!("{} asks: {}", step.id(), manual.ask);
+        }
+        if let Some(behind) = proceed::waits_behind(run) {
+            let evidence = gate::judge(run, memory, run.phase_index(), behind, now);
+            return format!("{} waits for {}: {}", step.id(), behind.id, evidence.reason);
+        }
+    }
+    let into = next_phase(run);
+    match shut_gates(run, memory, now).first() {
+        Some((gate, reason)) => format!("Before {into}: {} {reason}", gate.id),
+        None => format!("Ready for {into}: a person advances."),
+    }
+}
+
+/// Fills the parts of a snapshot that follow from run and memory.
+pub fn describe(snapshot: &mut Snapshot, memory: &Memory, standing: &Standing) {
+    let now = snapshot.now;
+    let run = std::sync::Arc::clone(&snapshot.run);
+    snapshot.link = standing.link.clone();
+    snapshot.unrecorded_hold = standing.latched && run.hold.is_none();
+    snapshot.state = state(&run, memory, standing, now);
+    snapshot.verdict = verdict(&run, memory, snapshot.state, standing, now);
+    snapshot.gates = gates(&run, memory, now);
+    snapshot.guards = guards(&run, memory);
+    snapshot.running = memory
+        .flights
+        .iter()
+        .map(|(task, flight)| {
+            let running = Running {
+                since: flight.since,
+                progress: flight.progress.clone(),
+                stopping: flight.stopping,
+            };
+            (task.clone(), running)
+        })
+        .collect();
+    snapshot.backfill = backfill(&run, memory, now);
+    snapshot.undo = rollback::preview(&run);
+}
+
+fn gates(run: &Run, memory: &Memory, now: Timestamp) -> Vec<GateView> {
+    let standing = gate::standing(run).into_iter();
+    let view = |gate: &Gate| {
+        let (phase, _) = run.plan.gate(&gate.id)?;
+        Some(GateView {
+            gate: gate.id.clone(),
+            kind: kind(&gate.condition),
+            evidence: gate::judge(run, memory, phase, gate, now),
+            fraction: gate::fraction(run, memory, gate),
+        })
+    };
+    standing.filter_map(view).collect()
+}
+
+/// The key of a condition in the runbook.
+pub fn kind(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::Sql { .. } => "sql",
+        Condition::Parity(_) => "parity",
+        Condition::Signoff { .. } => "signoff",
+        Condition::Soak { .. } => "soak",
+        Condition::Window => "window",
+    }
+}
+
+fn guards(run: &Run, memory: &Memory) -> Vec<GuardView> {
+    let view = |planned: &crate::runbook::Guard| {
+        let state = memory.guards.get(&planned.id).cloned().unwrap_or_default();
+        let above = [Rung::Throttle, Rung::Stall, Rung::Hold].into_iter();
+        let limit = above
+            .filter(|rung| *rung > state.rung)
+            .find_map(|rung| Some((rung, guard::limit(planned, rung)?)));
+        GuardView {
+            guard: planned.id.clone(),
+            signal: match planned.signal {
+                Signal::ReplicationLag => "replay lag",
+            },
+            value: state.value,
+            rung: state.rung,
+            limit,
+            reason: state.reason,
+        }
+    };
+    run.plan.body.guards.iter().map(view).collect()
+}
+
+fn backfill(run: &Run, memory: &Memory, now: Timestamp) -> Option<BackfillView> {
+    let (task, progress) = memory.meter.newest()?;
+    run.record(task)?;
+    let moving = run.hold.is_none() && run.pause.is_none() && memory.performs(task);
+    Some(BackfillView {
+        task: task.clone(),
+        progress: progress.clone(),
+        rate: memory.meter.rate(now),
+        eta: memory.meter.eta(now).filter(|_| moving),
+        pace: throttle::pace(run, memory),
+        elapsed: memory.meter.elapsed(now),
+    })
+}

@@ -1,0 +1,212 @@
+//! What starts next.
+//!
+//! Owns the one place from which a task is started, tried again or probed.
+//! Nothing new starts while the run is held, except the way back.
+
+use jiff::Timestamp;
+
+use super::memory::Memory;
+use super::message::{Decision, Effect};
+use super::{advance, gate, rollback, window};
+use crate::plan::PlannedStep;
+use crate::reading::elapsed;
+use crate::run::event::{EventKind, Summary, Task};
+use crate::run::{Place, Record, Run, TaskState};
+use crate::runbook::{Action, At, Reversal, Wait, WindowScope};
+
+/// Starts what can start.
+pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
+    advance::expire(run, memory, decision);
+    if let Some(rollback) = &run.rollback {
+        rollback::settle(run, memory, rollback, now, decision);
+    } else if run.hold.is_some() {
+        stop_what_waits(run, memory, decision);
+    } else if let Some(step) = run.next_step() {
+        if gates_behind_open(run, memory, now, decision) {
+            task(
+                run,
+                memory,
+                &Task::forward(step.id().clone()),
+                now,
+                decision,
+            );
+        }
+    } else {
+        advance::settle(run, memory, now, decision);
+    }
+}
+
+/// Under a hold: a statement that only waits for a lock is given up, a wait
+/// ends. A backfill stays where it is, at the end of its chunk.
+fn stop_what_waits(run: &Run, memory: &Memory, decision: &mut Decision) {
+    for (task, flight) in &memory.flights {
+        let place = run.plan.step(&task.step);
+        let stops = place
+            .is_some_and(|place| matches!(place.step.action(), Action::Sql(_) | Action::Wait(_)));
+        if stops && !flight.probe && !flight.stopping {
+            decision.effects.push(Effect::Stop { task: task.clone() });
+        }
+    }
+}
+
+/// Whether every gate behind a done step has been passed; records the ones
+/// that open now.
+fn gates_behind_open(run: &Run, memory: &Memory, now: Timestamp, decision: &mut Decision) -> bool {
+    let Place::In(phase) = run.place else {
+        return true;
+    };
+    let mut all = true;
+    for behind in run.gates_behind_done_steps() {
+        all = false;
+        let evidence = gate::judge(run, memory, phase, behind, now);
+        if evidence.verdict.opens() {
+            decision.events.push(EventKind::GatePassed { evidence });
+        }
+    }
+    all
+}
+
+/// Starts a task, tries it again, or finds out how it stands.
+pub fn task(run: &Run, memory: &mut Memory, task: &Task, now: Timestamp, decision: &mut Decision) {
+    let Some(place) = run.plan.step(&task.step) else {
+        return;
+    };
+    if memory.flights.contains_key(task) {
+        return;
+    }
+    let record = run.record(task);
+    match record.map(|record| &record.state) {
+        None | Some(TaskState::Interrupted) => {
+            start(run, memory, task, place.step, now, decision);
+        }
+        Some(TaskState::Retrying { not_before, .. }) if now >= *not_before => {
+            start(run, memory, task, place.step, now, decision);
+        }
+        Some(TaskState::Running) => running(run, memory, task, place.step, now, decision),
+        Some(TaskState::InDoubt(_)) if !memory.unanswered.contains(task) => {
+            decision.effects.push(Effect::Probe { task: task.clone() });
+        }
+        Some(
+            TaskState::Retrying { .. }
+            | TaskState::InDoubt(_)
+            | TaskState::Failed(_)
+            | TaskState::Done(_),
+        ) => {}
+    }
+}
+
+/// A task that runs by the journal and is not in flight here: a person's or
+/// the clock's, or one that a former process left behind.
+fn running(
+    run: &Run,
+    memory: &Memory,
+    task: &Task,
+    step: &PlannedStep,
+    now: Timestamp,
+    decision: &mut Decision,
+) {
+    let Some(record) = run.record(task) else {
+        return;
+    };
+    match action_of(step, task) {
+        Some(Action::Manual(_)) => {}
+        Some(Action::Wait(Wait::For(duration))) => {
+            let waited = elapsed(record.started_at, now);
+            if waited >= *duration {
+                decision.events.push(EventKind::StepSucceeded {
+                    task: task.clone(),
+                    summary: Summary::Waited {
+                        took_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+                    },
+                });
+            }
+        }
+        _ if memory.unanswered.contains(task) => {}
+        _ => decision.effects.push(Effect::Probe { task: task.clone() }),
+    }
+}
+
+fn start(
+    run: &Run,
+    memory: &mut Memory,
+    task: &Task,
+    step: &PlannedStep,
+    now: Timestamp,
+    decision: &mut Decision,
+) {
+    if !run.is_way_back(task) && !may_start(run, memory, task, step, now, decision) {
+        return;
+    }
+    let attempt = run.record(task).map_or(0, |record| record.attempt) + 1;
+    decision.events.push(EventKind::StepStarted {
+        task: task.clone(),
+        attempt,
+    });
+    let by_itself = matches!(
+        action_of(step, task),
+        Some(Action::Manual(_) | Action::Wait(Wait::For(_)))
+    );
+    if !by_itself {
+        decision.effects.push(Effect::Perform {
+            task: task.clone(),
+            attempt,
+        });
+    }
+}
+
+/// Whether the window and, before an irreversible step, the boundary's gates
+/// let it start.
+fn may_start(
+    run: &Run,
+    memory: &mut Memory,
+    task: &Task,
+    step: &PlannedStep,
+    now: Timestamp,
+    decision: &mut Decision,
+) -> bool {
+    if blocked_by_window(run, step, now).is_some() {
+        return false;
+    }
+    if !matches!(step.reversal(), Reversal::Irreversible(_)) {
+        return true;
+    }
+    let asked = memory.questions;
+    let since = *memory.rechecks.entry(task.clone()).or_insert(asked);
+    match advance::recheck(run, memory, run.phase_index(), since, now, decision) {
+        Ok(open) => open,
+        Err(_) => {
+            // Asked again at the gates' own interval; the posture says what is shut.
+            memory.rechecks.remove(task);
+            false
+        }
+    }
+}
+
+/// Why the window keeps a step from starting.
+pub fn blocked_by_window(run: &Run, step: &PlannedStep, now: Timestamp) -> Option<String> {
+    let window = run.plan.body.window.as_ref();
+    let sql = matches!(step.action(), Action::Sql(_));
+    sql.then(|| window::closed(window, WindowScope::Ddl, now))?
+}
+
+/// The action that a task performs.
+pub fn action_of<'a>(step: &'a PlannedStep, task: &Task) -> Option<&'a Action> {
+    match task.direction {
+        crate::run::event::Direction::Forward => Some(step.action()),
+        crate::run::event::Direction::Back => step.reversal().undo(),
+    }
+}
+
+/// Whether a record leaves open if the step has had an effect.
+pub fn needs_probe(step: &PlannedStep, record: &Record) -> bool {
+    let by_itself = matches!(step.action(), Action::Manual(_) | Action::Wait(_));
+    let open = matches!(record.state, TaskState::Running | TaskState::InDoubt(_));
+    open && !by_itself
+}
+
+/// The gate behind a step for which the next step waits.
+pub fn waits_behind(run: &Run) -> Option<&crate::runbook::Gate> {
+    run.next_step()?;
+    run.gates_behind_done_steps()
+        .find(|gate| matches!(gate.at, At::After(_)))
+}

@@ -1,0 +1,270 @@
+//! Gates fail closed: table and sequences.
+
+use std::time::Duration;
+
+use super::world::{World, forward, summary};
+use crate::engine::gate;
+use crate::engine::message::{Ask, Outcome as Ending, Reply};
+use crate::plan::Phase;
+use crate::plan::fixture::{drop_old, parity, parity_gate, phase, plan, soak, sql, sql_gate};
+use crate::run::event::{Summary, Verdict};
+use crate::run::{Outcome, Place};
+use crate::runbook::{At, Enter, Gate, GateId, PhaseId, StepId};
+
+fn gated(gates: Vec<Gate>) -> Vec<Phase> {
+    let mut expand = phase("expand", vec![sql("add-column")]);
+    expand.gates = gates;
+    vec![expand, phase("next", vec![sql("more")])]
+}
+
+fn advance(into: &str) -> Ask {
+    Ask::Advance {
+        into: PhaseId::new(into),
+    }
+}
+
+fn verdict_of(world: &World, gate: &str) -> Verdict {
+    let (phase, planned) = world.run.plan.gate(&GateId::new(gate)).unwrap();
+    gate::judge(&world.run, &world.memory, phase, planned, world.now).verdict
+}
+
+#[test]
+fn only_go_opens_a_query_gate() {
+    use Verdict::{Error, Go, Inconclusive, NoGo, Pending, Stale};
+    for (verdict, opens) in [
+        (Pending, false),
+        (Go, true),
+        (NoGo, false),
+        (Inconclusive, false),
+        (Error, false),
+        (Stale, false),
+    ] {
+        let mut world = World::new(plan(gated(vec![sql_gate("quiet", At::Exit)])));
+        world.advance("expand");
+        world.succeed(&forward("add-column"));
+        world.ask(advance("next"));
+        assert_eq!(world.last_reply(), None, "no answer before the query's");
+        world.answer_queries(verdict);
+        let accepted = world.last_reply() == Some(Reply::Accepted);
+        assert_eq!(
+            (accepted, world.run.place == Place::In(1)),
+            (opens, opens),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn an_old_go_does_not_count_at_the_crossing() {
+    let mut world = World::new(plan(gated(vec![sql_gate("quiet", At::Exit)])));
+    world.advance("expand");
+    world.answer_queries(Verdict::Go);
+    world.succeed(&forward("add-column"));
+    assert_eq!(verdict_of(&world, "quiet"), Verdict::Go);
+    world.ask(advance("next"));
+    assert_eq!(world.run.place, Place::In(0), "asked afresh first");
+    world.answer_queries(Verdict::NoGo);
+    assert!(matches!(world.last_reply(), Some(Reply::Refused(_))));
+}
+
+#[test]
+fn an_answer_to_a_question_from_before_does_not_count() {
+    let mut world = World::new(plan(gated(vec![sql_gate("quiet", At::Exit)])));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    // The sampling asked already and is still pending when the person advances.
+    world.pass(2);
+    assert!(world.memory.samples.values().any(|sample| sample.pending));
+    world.ask(advance("next"));
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.run.place, Place::In(0));
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.run.place, Place::In(1));
+}
+
+#[test]
+fn a_query_that_never_answers_refuses_the_crossing() {
+    let mut world = World::new(plan(gated(vec![sql_gate("quiet", At::Exit)])));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask(advance("next"));
+    world.pass(20);
+    assert!(matches!(world.last_reply(), Some(Reply::Refused(_))));
+    assert_eq!(world.run.place, Place::In(0));
+}
+
+#[test]
+fn a_sample_grows_stale() {
+    let mut world = World::new(plan(gated(vec![sql_gate("quiet", At::Exit)])));
+    world.advance("expand");
+    world.answer_queries(Verdict::Go);
+    assert_eq!(verdict_of(&world, "quiet"), Verdict::Go);
+    world.now += Duration::from_secs(60);
+    assert_eq!(verdict_of(&world, "quiet"), Verdict::Stale);
+}
+
+#[test]
+fn a_parity_gate_wants_a_finished_check_with_full_coverage_and_nothing_confirmed() {
+    let table = [
+        (1.0, 0, 0, Verdict::Go),
+        (1.0, 1, 0, Verdict::NoGo),
+        (0.99, 0, 0, Verdict::Inconclusive),
+        (f64::NAN, 0, 0, Verdict::Inconclusive),
+        (1.0, 0, 4000, Verdict::Stale),
+    ];
+    for (coverage, confirmed, age, expected) in table {
+        let mut verify = phase("verify", vec![parity("emails")]);
+        verify.gates = vec![parity_gate("exact", "emails")];
+        let mut world = World::new(plan(vec![verify, phase("next", vec![])]));
+        world.advance("verify");
+        assert_eq!(verdict_of(&world, "exact"), Verdict::Pending);
+        let Summary::Parity(mut found) = summary(&world.run, &forward("emails")) else {
+            unreachable!("a parity step");
+        };
+        (found.coverage, found.confirmed) = (coverage, confirmed);
+        world.end(&forward("emails"), Ending::Done(Summary::Parity(found)));
+        world.now += Duration::from_secs(age);
+        assert_eq!(verdict_of(&world, "exact"), expected);
+    }
+}
+
+#[test]
+fn a_soak_counts_observed_time_only() {
+    let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
+    world.advance("expand");
+    world.pass(100);
+    assert_eq!(
+        verdict_of(&world, "bake"),
+        Verdict::Pending,
+        "steps are not done"
+    );
+    world.succeed(&forward("add-column"));
+    world.pass(30);
+    // An hour in which nobody looked.
+    world.now += Duration::from_secs(3600);
+    world.pass(20);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Pending);
+    world.pass(12);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
+}
+
+#[test]
+fn a_soak_survives_a_crash_as_far_as_the_journal_knows_it() {
+    let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.pass(45);
+    world.crash();
+    world.pass(25);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
+}
+
+#[test]
+fn trouble_of_a_watched_gate_begins_a_soak_anew() {
+    let gates = vec![
+        sql_gate("latency", At::Exit),
+        soak("bake", At::Exit, 30, &["latency"]),
+    ];
+    let mut world = World::new(plan(gated(gates)));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    for _ in 0..20 {
+        world.answer_queries(Verdict::Go);
+        world.pass(1);
+    }
+    world.answer_queries(Verdict::NoGo);
+    world.pass(2);
+    for _ in 0..20 {
+        world.answer_queries(Verdict::Go);
+        world.pass(1);
+    }
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Pending);
+}
+
+#[test]
+fn a_gate_behind_a_step_opens_by_itself() {
+    let mut switch = phase("switch", vec![sql("ten"), sql("hundred")]);
+    switch.gates = vec![sql_gate("latency", At::After(StepId::new("ten")))];
+    let mut world = World::new(plan(vec![switch]));
+    world.advance("switch");
+    world.succeed(&forward("ten"));
+    assert_eq!(world.performed(&forward("hundred")), 0);
+    world.answer_queries(Verdict::NoGo);
+    world.pass(2);
+    assert_eq!(world.performed(&forward("hundred")), 0);
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("hundred")), 1);
+}
+
+#[test]
+fn an_automatic_phase_takes_three_rounds_of_go_and_never_re_enters() {
+    let mut phases = gated(vec![sql_gate("quiet", At::Exit)]);
+    phases[1].enter = Enter::Auto;
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    let mut rounds = 0;
+    while world.run.place == Place::In(0) {
+        world.answer_queries(Verdict::Go);
+        world.pass(1);
+        rounds += 1;
+        assert!(rounds < 30, "it never entered");
+    }
+    assert!(rounds >= 3, "after {rounds} rounds");
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("next"),
+        reason: None,
+    });
+    world.fail(&forward("more"), crate::run::fault::Trouble::Interrupted);
+    assert_eq!(world.run.place, Place::Before(1));
+    for _ in 0..30 {
+        world.answer_queries(Verdict::Go);
+        world.pass(1);
+    }
+    assert_eq!(
+        world.run.place,
+        Place::Before(1),
+        "a person takes it from here"
+    );
+}
+
+#[test]
+fn an_irreversible_step_asks_the_gates_again_before_each_attempt() {
+    let mut contract = phase("contract", vec![sql("prepare"), drop_old("drop-old")]);
+    contract.point_of_no_return = true;
+    contract.gates = vec![sql_gate("old-clients-gone", At::Entry)];
+    let mut world = World::new(plan(vec![contract]));
+    world.advance("contract");
+    world.succeed(&forward("prepare"));
+    assert_eq!(world.performed(&forward("drop-old")), 0);
+    world.answer_queries(Verdict::NoGo);
+    world.pass(1);
+    assert_eq!(world.performed(&forward("drop-old")), 0);
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("drop-old")), 1);
+    world.fail(
+        &forward("drop-old"),
+        crate::run::fault::Trouble::LockTimeout,
+    );
+    world.pass(7);
+    assert_eq!(
+        world.performed(&forward("drop-old")),
+        1,
+        "asked again first"
+    );
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("drop-old")), 2);
+}
+
+#[test]
+fn a_finished_last_phase_waits_for_its_exit_gates() {
+    let mut last = phase("last", vec![sql("more")]);
+    last.gates = vec![soak("bake", At::Exit, 10, &[])];
+    let mut world = World::new(plan(vec![last]));
+    world.advance("last");
+    world.succeed(&forward("more"));
+    world.pass(5);
+    assert_eq!(world.run.outcome, None);
+    world.pass(10);
+    assert_eq!(world.run.outcome, Some(Outcome::Finished));
+}

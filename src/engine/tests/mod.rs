@@ -1,0 +1,10 @@
+//! The engine against a scripted world: tables, sequences and properties.
+//! No sleep, no clock, no database.
+
+mod gates;
+mod guards;
+mod people;
+mod properties;
+mod resume;
+mod steps;
+mod world;

@@ -1,0 +1,174 @@
+//! People: permissions, seats, stale views, waivers.
+
+use super::world::{World, forward};
+use crate::engine::message::{Ask, Reply};
+use crate::plan::Phase;
+use crate::plan::fixture::{phase, plan, signoff, sql, sql_gate};
+use crate::run::Place;
+use crate::run::event::{Answer, Percent, Verdict};
+use crate::runbook::{At, GateId, PhaseId};
+
+fn advance(into: &str) -> Ask {
+    Ask::Advance {
+        into: PhaseId::new(into),
+    }
+}
+
+fn sign(answer: Answer) -> Ask {
+    Ask::Sign {
+        gate: GateId::new("app-works"),
+        seat: None,
+        answer,
+        reason: None,
+    }
+}
+
+fn signed_phases() -> Vec<Phase> {
+    let mut expand = phase("expand", vec![sql("add-column")]);
+    expand.gates = vec![signoff("app-works", At::Exit)];
+    vec![expand, phase("next", vec![sql("more")])]
+}
+
+fn refused(reply: Option<Reply>) -> String {
+    match reply {
+        Some(Reply::Refused(why)) => why,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[test]
+fn who_may_not_is_told_who_may() {
+    let mut world = World::new(plan(signed_phases()));
+    let why = refused(world.ask_as("bo", advance("expand")));
+    assert!(why.contains("lead"), "{why}");
+    assert_eq!(world.run.place, Place::Before(0));
+}
+
+#[test]
+fn a_request_made_before_the_state_changed_is_refused() {
+    let mut world = World::new(plan(signed_phases()));
+    let saw = Some(world.run.material);
+    world.ask(Ask::Hold {
+        reason: String::new(),
+    });
+    world.ask(Ask::Release);
+    let why = refused(world.ask_having_seen("ana", advance("expand"), saw));
+    assert!(why.contains("changed"), "{why}");
+}
+
+#[test]
+fn a_hold_while_the_gates_are_asked_voids_the_crossing() {
+    let mut phases = signed_phases();
+    phases[0].gates = vec![sql_gate("quiet", At::Exit)];
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    assert_eq!(world.ask(advance("next")), None, "the query is asked first");
+    world.ask(Ask::Hold {
+        reason: String::new(),
+    });
+    world.ask(Ask::Release);
+    world.answer_queries(Verdict::Go);
+    world.pass(5);
+    assert_eq!(world.run.place, Place::In(0));
+}
+
+#[test]
+fn an_exit_signature_before_the_steps_is_refused() {
+    let mut world = World::new(plan(signed_phases()));
+    world.advance("expand");
+    let why = refused(world.ask_as("bo", sign(Answer::Go)));
+    assert!(why.contains("steps before"), "{why}");
+    world.succeed(&forward("add-column"));
+    assert_eq!(world.ask_as("bo", sign(Answer::Go)), Some(Reply::Accepted));
+    world.advance("next");
+}
+
+#[test]
+fn nobody_signs_for_a_seat_that_is_not_theirs() {
+    let mut world = World::new(plan(signed_phases()));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    refused(world.ask_as("ana", sign(Answer::Go)));
+    refused(world.ask_as("postgres", sign(Answer::Go)));
+    refused(world.ask(advance("next")));
+}
+
+#[test]
+fn a_no_go_shuts_the_gate_until_the_seat_changes_its_mind() {
+    let mut world = World::new(plan(signed_phases()));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask_as("bo", sign(Answer::Go));
+    world.ask_as("bo", sign(Answer::NoGo));
+    refused(world.ask(advance("next")));
+    world.ask_as("bo", sign(Answer::Go));
+    world.advance("next");
+}
+
+#[test]
+fn a_signature_expires() {
+    let mut world = World::new(plan(signed_phases()));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask_as("bo", sign(Answer::Go));
+    world.now += std::time::Duration::from_secs(7200);
+    let why = refused(world.ask(advance("next")));
+    assert!(why.contains("STALE"), "{why}");
+}
+
+#[test]
+fn a_signature_does_not_survive_a_rollback() {
+    let mut world = World::new(plan(signed_phases()));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask_as("bo", sign(Answer::Go));
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("expand"),
+        reason: None,
+    });
+    world.succeed(&super::world::back("add-column"));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    refused(world.ask(advance("next")));
+}
+
+#[test]
+fn a_waiver_needs_a_reason_and_a_waivable_gate() {
+    let mut phases = signed_phases();
+    phases[0].gates = vec![sql_gate("soft", At::Exit), sql_gate("hard", At::Exit)];
+    phases[0].gates[1].waivable = false;
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    let waive = |gate: &str, reason: &str| Ask::Waive {
+        gate: GateId::new(gate),
+        reason: reason.into(),
+    };
+    refused(world.ask(waive("soft", "  ")));
+    refused(world.ask(waive("hard", "because")));
+    refused(world.ask_as("bo", waive("soft", "because")));
+    assert_eq!(
+        world.ask(waive("soft", "seen by hand")),
+        Some(Reply::Accepted)
+    );
+    assert_eq!(world.run.verdict(&GateId::new("soft")), Verdict::Waived);
+    assert_ne!(world.run.verdict(&GateId::new("hard")), Verdict::Waived);
+}
+
+#[test]
+fn pause_pace_and_resume_say_why_they_cannot() {
+    let mut world = World::new(plan(signed_phases()));
+    let pace = |percent| Ask::Pace {
+        pace: Percent(percent),
+    };
+    refused(world.ask(Ask::Resume));
+    refused(world.ask(Ask::Release));
+    refused(world.ask(pace(0)));
+    refused(world.ask(pace(101)));
+    refused(world.ask(pace(100)));
+    assert_eq!(world.ask(pace(40)), Some(Reply::Accepted));
+    assert_eq!(world.run.ceiling, Percent(40));
+    assert_eq!(world.ask(Ask::Pause), Some(Reply::Accepted));
+    refused(world.ask(Ask::Pause));
+    assert_eq!(world.ask(Ask::Resume), Some(Reply::Accepted));
+}

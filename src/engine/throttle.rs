@@ -1,0 +1,97 @@
+//! The backfill's pace: what a person allows, less what guards take.
+//!
+//! Owns the arithmetic; never decides where a guard stands. The answer carries
+//! its reasons.
+
+use super::guard;
+use super::memory::{GuardMemory, Memory};
+use super::message::Decision;
+use super::snapshot::PaceView;
+use crate::run::Run;
+use crate::run::event::{EventKind, Percent, Rung, Task};
+use crate::runbook::{Action, Guard};
+
+/// The least that a throttle leaves: below it a stall would be more honest.
+const FLOOR: u8 = 10;
+/// Smaller changes of the pace are not worth an event.
+const STEP: u8 = 10;
+
+/// The pace now, and who takes what of it.
+pub fn pace(run: &Run, memory: &Memory) -> PaceView {
+    let mut taken: Vec<_> = run
+        .plan
+        .body
+        .guards
+        .iter()
+        .filter_map(|guard| {
+            let left = left_by(guard, memory.guards.get(&guard.id)?);
+            (left < 100).then(|| (guard.id.to_string(), Percent(100 - left)))
+        })
+        .collect();
+    taken.sort_by_key(|(_, percent)| std::cmp::Reverse(*percent));
+    let left = taken.first().map_or(100, |(_, percent)| 100 - percent.0);
+    PaceView {
+        ceiling: run.ceiling,
+        effective: Percent(left.min(run.ceiling.0)),
+        taken,
+    }
+}
+
+/// What one guard leaves, in percent: all below `throttle`, none from `stall`
+/// on, a straight line in between; without a `stall`, in inverse proportion.
+fn left_by(guard: &Guard, state: &GuardMemory) -> u8 {
+    match state.rung {
+        Rung::Quiet => 100,
+        Rung::Stall | Rung::Hold => 0,
+        Rung::Throttle => {
+            let value = state.value.value().copied().unwrap_or(f64::INFINITY);
+            let from = guard::limit(guard, Rung::Throttle).unwrap_or(0.0);
+            let share = match guard::limit(guard, Rung::Stall) {
+                Some(to) if to > from => (to - value) / (to - from),
+                _ => from / value,
+            };
+            let percent = (share * 100.0).clamp(f64::from(FLOOR), 100.0);
+            // In range by the clamp; a NaN saturates to 0 and is lifted.
+            (percent as u8).max(FLOOR)
+        }
+    }
+}
+
+/// Who takes most, for the account of lost time; `None` at full pace.
+pub fn reason(pace: &PaceView) -> Option<String> {
+    let worst = pace.taken.first();
+    let by_guard = worst.filter(|(_, percent)| 100 - percent.0 <= pace.ceiling.0);
+    match by_guard {
+        Some((who, _)) => Some(who.clone()),
+        None => (pace.ceiling < Percent::FULL).then(|| "pace".to_owned()),
+    }
+}
+
+/// Records a change of what guards leave.
+pub fn settle(run: &Run, memory: &Memory, decision: &mut Decision) {
+    let view = pace(run, memory);
+    let left = Percent(view.taken.first().map_or(100, |(_, p)| 100 - p.0));
+    let reasons: Vec<_> = view
+        .taken
+        .iter()
+        .map(|(who, percent)| format!("{who} -{percent}"))
+        .collect();
+    let edge = |p: Percent| p.0 == 0 || p.0 == 100;
+    let moved = left.0.abs_diff(run.pace.pace.0) >= STEP;
+    let changed = left != run.pace.pace && (moved || edge(left) || edge(run.pace.pace));
+    if changed && running_backfill(run, memory).is_some() {
+        decision.events.push(EventKind::PaceChanged {
+            pace: left,
+            reasons,
+        });
+    }
+}
+
+/// The backfill that this process performs.
+pub fn running_backfill<'a>(run: &Run, memory: &'a Memory) -> Option<&'a Task> {
+    memory.flights.keys().find(|task| {
+        let place = run.plan.step(&task.step);
+        memory.performs(task)
+            && place.is_some_and(|p| matches!(p.step.action(), Action::Backfill(_)))
+    })
+}

@@ -1,0 +1,32 @@
+//! Owns the statements that work on a migrated table, and with them the only
+//! place where an identifier or an expression of the runbook becomes SQL text;
+//! never runs one.
+//!
+//! Three rules hold for all of them:
+//!
+//! - Key values travel as text and are cast on the server
+//!   (`$1::text::bigint`), so that one code path serves every type. The driver
+//!   declares every parameter `text`, except the row limit, which is `bigint`.
+//! - The runbook's expressions stand in parentheses on lines of their own, so
+//!   that a trailing `--` comment cannot eat what follows; loading has proved
+//!   that each is one expression.
+//! - The table has no alias and nothing else is in scope, so that an
+//!   expression may say `email` or `users.email`.
+
+mod backfill;
+mod keyset;
+mod parity;
+
+pub use backfill::BackfillSql;
+pub use keyset::{Ends, Keyset};
+pub use parity::ParitySql;
+
+use crate::runbook::ident::{quote_ident, quote_table};
+
+/// An expression of the runbook, fenced off from the text around it.
+fn fenced(expression: &str) -> String {
+    format!("(\n{expression}\n)")
+}
+
+#[cfg(test)]
+mod tests;

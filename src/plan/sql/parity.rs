@@ -1,0 +1,71 @@
+//! Owns the statements of a same-row comparison; never decides what a
+//! difference means.
+
+use super::fenced;
+use super::keyset::{Ends, Keyset, Reads, where_all};
+use crate::plan::Table;
+use crate::runbook::Parity;
+
+/// The statements of one same-row comparison.
+#[derive(Debug, Clone)]
+pub struct ParitySql {
+    keyset: Keyset,
+    reads: Reads,
+}
+
+impl ParitySql {
+    /// The statements for a resolved table.
+    pub fn new(table: &Table, spec: &Parity) -> Self {
+        let (left, right) = (fenced(&spec.left), fenced(&spec.right));
+        // `*<>` compares the bytes (record_image_ne): IS DISTINCT FROM fails on
+        // json and hides char padding, numeric scale and -0. It wants the same
+        // type on both sides. CASE gives that by the server's own rules, with
+        // an error where there is no common type, and is folded away.
+        let differs = format!(
+            "ROW(CASE WHEN true THEN {left} ELSE {right} END)\n\
+             *<> ROW(CASE WHEN true THEN {right} ELSE {left} END)"
+        );
+        let compared = match &spec.filter {
+            Some(filter) => format!("({} IS TRUE)", fenced(filter)),
+            None => "true".into(),
+        };
+        Self {
+            keyset: Keyset::new(table),
+            reads: Reads {
+                flag: format!("({compared} AND {differs})"),
+                counted: compared,
+                // Not md5, which a FIPS server refuses.
+                image: format!("hashtextextended(ROW({left}, {right})::text, 0)::text"),
+            },
+        }
+    }
+
+    /// How many parameters stand for one key.
+    pub fn key_width(&self) -> usize {
+        self.keyset.width()
+    }
+
+    /// Compares a chunk in one statement: the rows that differ, and the
+    /// chunk's last row.
+    ///
+    /// Parameters: the keys of `ends`, then the row limit (`bigint`). Rows `(k
+    /// text.., visited bigint, compared bigint, differs bool, image text)` in
+    /// key order: the rows that differ, each with the image of both sides (a
+    /// hash, never the values), and the chunk's last row, whose `visited` and
+    /// `compared` are the chunk's. No rows where the range is empty.
+    pub fn compare(&self, ends: Ends) -> String {
+        self.keyset.read(ends, &self.reads)
+    }
+
+    /// Compares one row again. Parameters: its key. One row `(differs bool,
+    /// image text)`; none where the row is gone.
+    pub fn recheck(&self) -> String {
+        format!(
+            "SELECT {flag} AS differs,\n{image} AS image\nFROM {table}{row}",
+            flag = self.reads.flag,
+            image = self.reads.image,
+            table = self.keyset.table(),
+            row = where_all([Some(self.keyset.is_key())]),
+        )
+    }
+}

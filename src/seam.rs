@@ -1,0 +1,81 @@
+//! Owns the named places at which a test may kill this process; never does
+//! anything unless told to by the environment.
+//!
+//! `PGCUTOVER_KILL_AT=chunk-before-commit:3` ends the process, as `kill -9`
+//! would, the third time it gets to that seam. Crash tests run the real
+//! program this way: no second build, no cleaning up on the way out.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The variable that names a seam, and after a colon the visit that is fatal.
+pub const VARIABLE: &str = "PGCUTOVER_KILL_AT";
+
+/// Every seam there is.
+pub const SEAMS: &[&str] = &[
+    // Rows of a chunk are written, neither its checkpoint nor its commit sent.
+    "chunk-before-commit",
+    // A chunk is committed, nobody has heard of it yet.
+    "chunk-after-commit",
+    // The sweep found nothing, its checkpoint does not say so yet.
+    "sweep-before-done",
+    // Events are decided, their append is not sent yet.
+    "append-before-commit",
+    // Events are in the journal, neither the local log nor the fold has them.
+    "append-after-commit",
+];
+
+/// Where and when to end.
+struct Kill {
+    seam: String,
+    visits_left: AtomicU32,
+}
+
+/// Marks a seam. Ends the process here if the environment says so; costs one
+/// load of a static otherwise.
+pub fn seam(name: &str) {
+    static KILL: OnceLock<Option<Kill>> = OnceLock::new();
+    debug_assert!(SEAMS.contains(&name), "`{name}` is not in the table");
+    let kill = KILL.get_or_init(|| parse(&std::env::var(VARIABLE).ok()?));
+    if let Some(kill) = kill
+        && kill.is_due(name)
+    {
+        // Nothing is dropped, flushed or unwound.
+        std::process::abort();
+    }
+}
+
+impl Kill {
+    fn is_due(&self, name: &str) -> bool {
+        self.seam == name && self.visits_left.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+}
+
+/// `NAME` or `NAME:VISIT`, visits counted from 1.
+fn parse(text: &str) -> Option<Kill> {
+    let (name, visit) = text.split_once(':').unwrap_or((text, "1"));
+    Some(Kill {
+        seam: name.to_owned(),
+        visits_left: AtomicU32::new(visit.parse().ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_named_visit_of_the_named_seam_is_fatal() {
+        let kill = parse("chunk-after-commit:2").unwrap();
+        assert!(!kill.is_due("chunk-before-commit"));
+        assert!(!kill.is_due("chunk-after-commit"));
+        assert!(kill.is_due("chunk-after-commit"));
+        assert!(!kill.is_due("chunk-after-commit"), "only once");
+        assert!(
+            parse("chunk-after-commit")
+                .unwrap()
+                .is_due("chunk-after-commit")
+        );
+        assert!(parse("chunk-after-commit:soon").is_none());
+    }
+}

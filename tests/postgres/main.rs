@@ -1,0 +1,11 @@
+//! Behaviour against real Postgres servers that the tests start themselves.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod connect;
+mod load;
+mod sandbox;
+mod session;
+mod support;
+mod targets;
+mod tls;

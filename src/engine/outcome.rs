@@ -14,12 +14,7 @@ use crate::run::fault::Fault;
 use crate::run::{Run, TaskState};
 
 /// A task ended.
-pub fn ended(
-    run: &Run,
-    ended: &Ended,
-    now: Timestamp,
-    decision: &mut Decision,
-) {
+pub fn ended(run: &Run, ended: &Ended, now: Timestamp, decision: &mut Decision) {
     let task = &ended.task;
     if !is_open(run, task) {
         // Its event was committed together with the work, and folded already.

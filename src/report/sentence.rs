@@ -9,11 +9,12 @@ use crate::run::event::{
 };
 
 /// How much an event or a value matters, quietest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tone {
     /// In the background.
     Quiet,
     /// Ordinary.
+    #[default]
     Plain,
     /// As it should be.
     Good,

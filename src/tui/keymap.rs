@@ -200,15 +200,15 @@ pub static KEYMAP: &[Binding] = keys! {
         [Ctrl('l')] Redraw, "redraw", Never, always, "draw the whole screen anew";
     Main:
         [Char('r')] Release, "release", Able, release, "release the hold; asks first";
+        [Char('o')] Answer, "answer", Able, answer, "answer what waits for a person: a manual step, a failure, a doubt";
+        [Char('s')] Sign, "sign", Able, sign, "sign GO or NO-GO for a seat";
         [Char('r')] Resume, "resume", Able, resume, "let a paused backfill go on";
+        [Char('x')] Cancel, "cancel", Able, cancel, "cancel a statement that a hold left running";
         [Char('p')] Pause, "pause", Able, pause, "pause the backfill alone, at the end of its chunk";
         [Char('-')] Slower, "pace", Able, pace, "lower the ceiling of the backfill's pace";
         [Char('+'), Char('=')] Faster, "pace", Able, pace, "raise the ceiling of the backfill's pace";
-        [Char('o')] Answer, "answer", Able, answer, "answer what waits for a person: a manual step, a failure, a doubt";
-        [Char('s')] Sign, "sign", Able, sign, "sign GO or NO-GO for a seat";
         [Char('a')] Advance, "advance", Always, advance, "advance: shows the gates, what runs next and the way back, then asks";
         [Char('b')] RollBack, "roll back", Always, roll_back, "take the current phase back: shows what runs and what is lost, then asks";
-        [Char('x')] Cancel, "cancel", Able, cancel, "cancel a statement that a hold left running";
         [Char('w')] Open(Panel::Tree), "locks", Always, always, "who blocks whom";
         [Char('?')] Help, "help", Always, always, "this list";
         [Char('q')] Leave, "leave", Always, always, "close a page, else ask how to leave";

@@ -393,6 +393,10 @@ fn backfill_view(effective: u8, taken: &[(&str, u8)]) -> BackfillView {
             chunk_rows: 2_000,
             last_chunk: Duration::from_millis(190),
             conflicts: 2,
+            lost_ms: BTreeMap::from([
+                ("replica-b lag".into(), 380_000),
+                ("WAL budget".into(), 40_000),
+            ]),
             last_key: vec!["12620000".into()],
             ..BackfillProgress::default()
         },
@@ -409,10 +413,6 @@ fn backfill_view(effective: u8, taken: &[(&str, u8)]) -> BackfillView {
                 .map(|(who, much)| ((*who).into(), Percent(*much)))
                 .collect(),
         },
-        lost: BTreeMap::from([
-            ("replica-b lag".into(), Duration::from_secs(380)),
-            ("WAL budget".into(), Duration::from_secs(40)),
-        ]),
         elapsed: Duration::from_secs(1_000),
     }
 }

@@ -61,6 +61,7 @@ fn step(id: &str, action: Action, reversal: Reversal) -> PlannedStep {
             schema: "public".into(),
             name: "users".into(),
             key: Vec::new(),
+            set: Vec::new(),
         }),
         step: Step {
             id: StepId::new(id),

@@ -9,8 +9,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::row::Row;
-use super::{Scene, guards, put};
-use crate::engine::snapshot::{Running, Snapshot};
+use super::{Scene, put, signals};
+use crate::engine::snapshot::{Running, Snapshot, State};
 use crate::reading::Reading;
 use crate::report::format::{self, plural};
 use crate::run::event::Task;
@@ -19,25 +19,25 @@ use crate::runbook::Action;
 use crate::tui::facts;
 use crate::tui::theme::Tone;
 
-/// Columns of a question's name.
-const NAME: u16 = 12;
+/// Columns of the questions' names, left and right.
+const NAMES: (u16, u16) = (12, 11);
 
 type Answer = (Tone, String);
 
 pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
-    let us = cell(scene, "Is it us?", us(scene));
-    let production = cell(scene, "Production", production(scene));
-    let stop = cell(scene, "Stop safely", stop(scene.snapshot));
-    let undo = cell(scene, "Undo", undo(scene.snapshot));
-    let half = place.width / 2;
+    let us = cell(scene, NAMES.0, "Is it us?", us(scene));
+    let stop = cell(scene, NAMES.0, "Stop safely", stop(scene.snapshot));
+    let production = cell(scene, NAMES.1, "Production", production(scene));
+    let undo = cell(scene, NAMES.1, "Undo", undo(scene.snapshot));
     let rows = if place.height == 1 {
-        [(us, undo), (production, stop)]
+        [(us, undo), (stop, production)]
     } else {
         [(us, production), (stop, undo)]
     };
+    let half = place.width / 2 + u16::from(place.width > 1);
     for (at, (left, right)) in rows.into_iter().enumerate() {
         let left_place = Rect {
-            width: half.saturating_sub(1),
+            width: half.saturating_sub(1).min(place.width),
             ..place
         };
         let right_place = Rect {
@@ -60,8 +60,8 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
     }
 }
 
-fn cell(scene: &Scene<'_>, name: &str, (tone, text): Answer) -> Row {
-    scene.row().cell(Tone::Quiet, name, NAME).put(tone, text)
+fn cell(scene: &Scene<'_>, width: u16, name: &str, (tone, text): Answer) -> Row {
+    scene.row().cell(Tone::Quiet, name, width).put(tone, text)
 }
 
 /// Whether somebody waits because of us.
@@ -82,10 +82,10 @@ fn us(scene: &Scene<'_>) -> Answer {
 
 /// The worst guard, in one sentence.
 fn production(scene: &Scene<'_>) -> Answer {
-    match guards::worst(scene) {
-        Some(row) if row.tone >= Tone::Note => (row.tone, row.sentence()),
-        Some(row) => (Tone::Good, format!("quiet: {}", row.sentence())),
-        None => (Tone::Note, "no guard watches it".into()),
+    match signals::watched(scene).first() {
+        Some(row) if row.tone > Tone::Plain => (row.tone, row.sentence()),
+        Some(row) => (Tone::Good, row.sentence()),
+        None => (Tone::Note, "nothing watches it".into()),
     }
 }
 
@@ -94,6 +94,9 @@ fn stop(snapshot: &Snapshot) -> Answer {
     if snapshot.run.outcome.is_some() {
         return (Tone::Good, "nothing runs any more".into());
     }
+    if snapshot.state == State::NoLead {
+        return (Tone::Note, "nobody leads: nothing runs".into());
+    }
     let held = snapshot.run.hold.is_some() || snapshot.unrecorded_hold;
     let slowest = snapshot
         .running
@@ -101,9 +104,9 @@ fn stop(snapshot: &Snapshot) -> Answer {
         .map(|(task, running)| ends(snapshot, task, running))
         .max();
     match (held, slowest) {
-        (true, None) => (Tone::Good, "held, nothing runs; r releases".into()),
+        (true, None) => (Tone::Good, "held: nothing runs (r goes on)".into()),
         (true, Some((_, when))) => (Tone::Warn, format!("held; stops {when}")),
-        (false, None) => (Tone::Plain, "SPACE: at once, nothing runs".into()),
+        (false, None) => (Tone::Plain, "SPACE: at once (nothing runs)".into()),
         (false, Some((_, when))) => (Tone::Plain, format!("SPACE: {when}")),
     }
 }
@@ -117,14 +120,14 @@ fn ends(snapshot: &Snapshot, task: &Task, running: &Running) -> (u8, String) {
             if p.last_chunk > Duration::ZERO =>
         {
             let chunk = format::duration(p.last_chunk);
-            (1, format!("after this chunk, ~{chunk}"))
+            (1, format!("after chunk, ~{chunk}"))
         }
         (Some(Action::Backfill(_) | Action::Parity(_)), _) => (1, "after this chunk".into()),
         (Some(Action::Sql(_)), Some(Progress::Sql(sql))) if sql.waits_for.is_some() => {
-            (0, "at once, it waits for a lock".into())
+            (0, "at once, it only waits".into())
         }
-        (Some(Action::Sql(_)), _) => (3, "when this statement ends".into()),
-        (Some(Action::Exec(_)), _) => (2, "when this command ends".into()),
+        (Some(Action::Sql(_)), _) => (3, "when statement ends".into()),
+        (Some(Action::Exec(_)), _) => (2, "when command ends".into()),
         (Some(Action::Manual(_) | Action::Wait(_)) | None, _) => (0, "at once".into()),
     }
 }
@@ -132,25 +135,28 @@ fn ends(snapshot: &Snapshot, task: &Task, running: &Running) -> (u8, String) {
 /// What taking the phase back takes and costs.
 fn undo(snapshot: &Snapshot) -> Answer {
     let undo = &snapshot.undo;
+    if snapshot.run.is_stuck() {
+        return (Tone::Bad, "stuck: o settles it first".into());
+    }
+    if let Some(rollback) = &snapshot.run.rollback {
+        let phase = &snapshot.run.plan.phases()[rollback.phase];
+        return (Tone::Warn, format!("under way: {} goes back", phase.id));
+    }
     if let Some(step) = snapshot.run.past_no_return() {
-        return (Tone::Warn, format!("roll forward only since {}", step.id()));
+        return (Tone::Warn, format!("no more: {} ran", step.id()));
     }
     if let Some(why) = &undo.impossible {
         return (Tone::Warn, why.clone());
     }
-    if undo.tasks.is_empty() && undo.losses.is_empty() {
-        return (Tone::Good, "nothing to take back".into());
-    }
-    let time = match undo.expected {
-        Some(time) => format!("~{}", format::duration(time)),
-        None => "time unknown".into(),
-    };
     let steps = plural(undo.tasks.len() as u64, "step");
-    match undo.losses.len() {
-        0 => (Tone::Good, format!("{time}, {steps}, lossless: b")),
-        _ => (
-            Tone::Note,
-            format!("{time}, {steps}: b; {}", undo.losses[0]),
-        ),
+    let time = match (undo.tasks.len(), undo.expected) {
+        (0, _) => "nothing runs".into(),
+        (_, Some(time)) => format!("~{}, {steps}", format::duration(time)),
+        (_, None) => format!("{steps}, time unknown"),
+    };
+    match undo.losses.first() {
+        None if undo.tasks.is_empty() => (Tone::Good, "nothing to take back".into()),
+        None => (Tone::Good, format!("{time}, lossless (b)")),
+        Some(loss) => (Tone::Note, format!("{time} (b); {loss}")),
     }
 }

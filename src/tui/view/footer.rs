@@ -43,41 +43,50 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
     put(&keys(scene, place.width).into(), place, 0, buf);
 }
 
+/// What gives way where not all fit, in order; the rest is what everybody
+/// has to find.
+const GIVES_WAY: [&str; 4] = ["pace", "locks", "pause", "cancel"];
+
 /// The footer's row: neighbours with one word share it, as in `-/+ pace`.
 fn keys(scene: &Scene<'_>, width: u16) -> Row {
     let mut rows = keymap::footer(scene.model).peekable();
-    let mut shown: Vec<Row> = Vec::new();
+    let mut shown: Vec<(&str, Row)> = Vec::new();
     while let Some((binding, able)) = rows.next() {
         let mut name = binding.keys[0].name();
         while let Some((next, _)) = rows.next_if(|(next, _)| next.word == binding.word) {
             name = format!("{name}/{}", next.keys[0].name());
         }
-        let row = if able {
-            let key = scene.theme.style(Tone::Note);
-            scene
-                .row()
-                .styled(key, name)
-                .put(Tone::Plain, format!(" {}", binding.word))
-        } else {
-            scene
-                .row()
-                .put(Tone::Quiet, format!("{name} {}", binding.word))
-        };
-        shown.push(row);
+        shown.push((binding.word, word(scene, &name, binding.word, able)));
     }
-    // Where not all fit, help and leave stay: they lead to the rest.
-    let whole = |rows: &[Row]| {
-        rows.iter()
-            .map(|row| row.width() + 2)
-            .sum::<u16>()
-            .saturating_sub(2)
-    };
+    for gives_way in GIVES_WAY {
+        if whole(&shown) > width {
+            shown.retain(|(word, _)| *word != gives_way);
+        }
+    }
+    // Still too much: hold stays first, help and leave last.
     while whole(&shown) > width && shown.len() > 3 {
         shown.remove(shown.len() - 3);
     }
     let mut out = scene.row();
-    for (at, row) in shown.into_iter().enumerate() {
+    for (at, (_, row)) in shown.into_iter().enumerate() {
         out = if at > 0 { out.gap(2) } else { out }.join(row);
     }
     out.fit(width)
+}
+
+/// A key and its word; greyed where it cannot act.
+fn word(scene: &Scene<'_>, key: &str, word: &str, able: bool) -> Row {
+    if able {
+        let style = scene.theme.style(Tone::Note);
+        let row = scene.row().styled(style, key);
+        row.put(Tone::Plain, format!(" {word}"))
+    } else {
+        scene.row().put(Tone::Quiet, format!("{key} {word}"))
+    }
+}
+
+/// Columns of all, with two between each.
+fn whole(shown: &[(&str, Row)]) -> u16 {
+    let words = shown.iter().map(|(_, row)| row.width() + 2);
+    words.sum::<u16>().saturating_sub(2)
 }

@@ -41,7 +41,10 @@ pub(super) fn pane(scene: &Scene<'_>, width: u16) -> Pane {
         rows.push(scene.row().gap(1).put(Tone::Quiet, text).into());
     }
     Pane {
-        title: format!("{where_to}: {met} of {} gates open", gates.len()),
+        title: match gates.len() {
+            0 => where_to,
+            all => format!("{where_to}: {met} of {all} gates open"),
+        },
         note: match facts::to_sign(snapshot).len() {
             0 => String::new(),
             _ => "s signs".into(),

@@ -18,7 +18,7 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
     let left = scene
         .row()
         .put(Tone::Plain, &cutover.id)
-        .gap(2)
+        .gap(1)
         .styled(scene.theme.chip(tone), environment)
         .put(Tone::Plain, server(scene))
         .gap(2)
@@ -29,25 +29,25 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
         Some(age) => scene
             .row()
             .put(Tone::Bad, format!("{} OLD", format::age(age)))
-            .put(Tone::Quiet, format!("  {clock}")),
+            .put(Tone::Quiet, format!(" {clock}")),
         None if scene.model.unseen().as_secs() >= LIVE => scene
             .row()
             .put(
                 Tone::Note,
                 format!("{} old", format::age(scene.model.unseen())),
             )
-            .put(Tone::Quiet, format!("  {clock}")),
+            .put(Tone::Quiet, format!(" {clock}")),
         None => scene
             .row()
             .put(Tone::Good, "live")
-            .put(Tone::Quiet, format!("  {clock}")),
+            .put(Tone::Quiet, format!(" {clock}")),
     };
     pair(left, right, place, 0, buf);
 }
 
 fn server(scene: &Scene<'_>) -> String {
     match scene.snapshot.readings.server.value() {
-        Some(server) => format!(" {}  PG{}", server.database, server.version),
+        Some(server) => format!(" {} PG{}", server.database, server.version),
         None => " server unknown".into(),
     }
 }
@@ -65,6 +65,6 @@ fn lead(scene: &Scene<'_>) -> String {
 fn watching(scene: &Scene<'_>) -> String {
     match scene.snapshot.observers {
         0 => String::new(),
-        n => format!("  +{n} watching"),
+        n => format!(" +{n} watching"),
     }
 }

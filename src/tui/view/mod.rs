@@ -29,6 +29,7 @@ mod notes;
 mod parity;
 mod rail;
 mod row;
+mod signals;
 pub mod steps;
 mod tree;
 mod verdict;
@@ -253,13 +254,21 @@ fn draw_pane(
     }
     if titled {
         let hidden = pane.rows.len().saturating_sub(room);
-        let mut note = pane.note.clone();
-        if hidden > 0 && open {
-            note = format!("{}-{} of {}", first + 1, first + room, pane.rows.len());
-        } else if hidden > 0 && pane.key != '\0' {
-            note = format!("{} more: {}", hidden, pane.key);
-        }
-        rule(scene, &pane.title, &note, open, place, buf);
+        let title = match pane.key {
+            _ if hidden > 0 && open => {
+                let last = first + room;
+                format!(
+                    "{} ({}-{last} of {})",
+                    pane.title,
+                    first + 1,
+                    pane.rows.len()
+                )
+            }
+            '\0' => pane.title.clone(),
+            key if hidden > 0 => format!("{} ({hidden} more: {key})", pane.title),
+            _ => pane.title.clone(),
+        };
+        rule(scene, &title, &pane.note, open, place, buf);
     }
 }
 

@@ -155,7 +155,12 @@ fn replicas(scene: &Scene<'_>) -> Vec<Watched> {
                 ReplicaState::Ok | ReplicaState::Idle | ReplicaState::NoStandby => Tone::Plain,
             },
             word: replica.state.word(),
-            signal: (if replica.sync { "sync standby" } else { "standby" }).into(),
+            signal: (if replica.sync {
+                "sync standby"
+            } else {
+                "standby"
+            })
+            .into(),
             of: replica.name.clone(),
             now: lag(replica),
             next: bytes.map_or("", |_| "behind"),

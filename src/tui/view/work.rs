@@ -266,16 +266,16 @@ fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {
 /// Time taken off the pace, by reason, worst first.
 fn lost(scene: &Scene<'_>, view: &BackfillView) -> Row {
     let row = scene.row().gap(1).put(Tone::Quiet, "time lost: ");
-    let mut lost: Vec<_> = view.lost.iter().collect();
-    lost.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
+    let mut lost: Vec<_> = view.progress.lost_ms.iter().collect();
+    lost.sort_by_key(|(_, ms)| std::cmp::Reverse(**ms));
     if lost.is_empty() {
         return row.put(Tone::Plain, "none");
     }
     let whole = view.elapsed.as_secs_f64().max(0.001);
-    let share = |time: &std::time::Duration| format::share(time.as_secs_f64() / whole);
+    let share = |ms: &u64| format::share(*ms as f64 / 1000.0 / whole);
     let parts: Vec<_> = lost
         .iter()
-        .map(|(why, time)| format!("{} {why}", share(time)))
+        .map(|(why, ms)| format!("{} {why}", share(ms)))
         .collect();
     row.put(Tone::Plain, parts.join(", "))
 }

@@ -2,7 +2,7 @@
 //! The engine decides again: this only spares a person a refused request.
 
 use super::facts;
-use super::model::{CardKind, Dialog, Model};
+use super::model::{Card, CardKind, Dialog, Model};
 use crate::engine::snapshot::Link;
 use crate::run::TaskState;
 use crate::runbook::Action;
@@ -151,17 +151,20 @@ pub fn cancel(model: &Model) -> Able {
     Ok(())
 }
 
-/// A page is open.
-pub fn full(model: &Model) -> Able {
+/// No page stands in front of the way out.
+pub fn leave(model: &Model) -> Able {
     match model.page {
-        Some(_) => Ok(()),
-        None => no("open a panel first, such as w"),
+        Some(_) => no("a page is open"),
+        None => Ok(()),
     }
 }
 
-/// Events are what can be filtered.
-pub fn filter(_: &Model) -> Able {
-    Ok(())
+/// A page is open.
+pub fn page(model: &Model) -> Able {
+    match model.page {
+        Some(_) => Ok(()),
+        None => no("no page is open; w opens one, for example"),
+    }
 }
 
 /// The lead must not be stopped.
@@ -181,8 +184,13 @@ pub fn confirm(model: &Model) -> Able {
     if !card.shown {
         return no("not shown yet: look first");
     }
+    ready(model, card)
+}
+
+/// The card could be confirmed once it has been seen.
+pub fn ready(model: &Model, card: &Card) -> Able {
     if model.is_stale(card) {
-        return no("the state has changed under this card: u looks again");
+        return no("the state has changed under this card: u looks again, Esc closes");
     }
     let snapshot = &model.snapshot;
     match card.kind {

@@ -211,7 +211,8 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('b')] RollBack, "roll back", Always, roll_back, "take the current phase back: shows what runs and what is lost, then asks";
         [Char('w')] Open(Panel::Tree), "locks", Always, always, "who blocks whom";
         [Char('?')] Help, "help", Always, always, "this list";
-        [Char('q')] Leave, "leave", Always, always, "close a page, else ask how to leave";
+        [Char('q'), Code(K::Esc)] Close, "close page", Able, page, "close the open page";
+        [Char('q')] Leave, "leave", Able, leave, "ask how to leave; an observer just leaves";
         [Char('g')] Open(Panel::Gates), "gates", Never, always, "the next boundary's gates";
         [Char('t')] Open(Panel::Steps), "steps", Never, always, "all steps; j and k choose one, its SQL and its undo stand beside it";
         [Char('d')] Open(Panel::Parity), "data parity", Never, always, "old against new data";
@@ -220,8 +221,8 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('e')] Open(Panel::Events), "events", Never, always, "what happened";
         [Char('m')] Open(Panel::Guards), "guards", Never, always, "every guard and signal";
         [Char('v')] Open(Panel::Log), "debug log", Never, always, "the program's own debug log";
-        [Char('f')] Full, "full screen", Never, full, "let the open page cover more";
-        [Char('/')] Filter, "filter events", Never, filter, "show only events that hold a text";
+        [Char('f')] Full, "full screen", Never, page, "let the open page cover more";
+        [Char('/')] Filter, "filter events", Never, always, "show only events that hold a text";
         [Char(':')] Palette, "actions", Never, always, "every action by name";
         [Char('U')] Unwind, "unwind", Never, roll_back, "take every phase back, to the start; asks first";
         [Char('W')] Waive, "waive", Never, waive, "open a gate that is not GO, with a reason; asks first";
@@ -229,7 +230,6 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('k'), Code(K::Up)] Up, "up", Never, always, "a step or a line up";
         [Code(K::PageDown)] PageDown, "page down", Never, always, "ten lines down";
         [Code(K::PageUp)] PageUp, "page up", Never, always, "ten lines up";
-        [Code(K::Esc)] Close, "close", Never, always, "close the page";
     Card:
         [Char('y')] Confirm, "yes", Always, confirm, "do what the card says; refused when the state has changed under it";
         [Char('n')] Deny, "no-go / again", Able, deny, "the second answer: NO-GO, or try again";

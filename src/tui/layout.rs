@@ -184,9 +184,9 @@ const LEFT: &Stack = &[
 ];
 
 const GROW_LEFT: &Stack = &[
-    (Panel::Gates, 8),
+    (Panel::Gates, 7),
     (Panel::Guards, 8),
-    (Panel::Tree, 10),
+    (Panel::Tree, 7),
     (Panel::Events, u16::MAX),
 ];
 

@@ -25,6 +25,8 @@ pub struct Glyphs {
     pub full: &'static str,
     /// A bar's part to do.
     pub empty: &'static str,
+    /// Below the top of a chart.
+    pub shade: &'static str,
     /// A horizontal rule.
     pub rule: &'static str,
     /// A vertical rule.
@@ -60,6 +62,7 @@ static UNICODE: Glyphs = Glyphs {
     levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     full: "█",
     empty: "░",
+    shade: "░",
     rule: "─",
     side: "│",
     done: "✓",
@@ -81,6 +84,7 @@ static ASCII: Glyphs = Glyphs {
     levels: [" ", ".", ":", "-", "=", "+", "*", "%", "#"],
     full: "#",
     empty: "-",
+    shade: ":",
     rule: "-",
     side: "|",
     done: "x",

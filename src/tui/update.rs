@@ -258,12 +258,8 @@ fn interrupt(model: &mut Model) -> Vec<Command> {
     commands
 }
 
-/// `q`: the page first, then the question.
+/// `q`: the lead is asked how.
 fn leave(model: &mut Model) -> Vec<Command> {
-    if model.page.is_some() && model.dialog.is_none() {
-        close(model);
-        return Vec::new();
-    }
     if model.snapshot.run.outcome.is_some() {
         return vec![Command::Leave(Leave::Finished)];
     }

@@ -67,3 +67,49 @@ pub fn text(model: &Model) -> String {
     }
     out
 }
+
+fn keys(model: &mut Model, keys: &str) {
+    use crossterm::event::{KeyCode, KeyEvent};
+    for c in keys.chars() {
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            '\x1b' => KeyCode::Esc,
+            c => KeyCode::Char(c),
+        };
+        pgcutover::tui::update::update(
+            model,
+            fixtures::now(),
+            pgcutover::tui::update::Msg::Key(KeyEvent::from(code)),
+        );
+    }
+}
+#[test]
+fn cards() {
+    use pgcutover::engine::snapshot::State;
+    for (state, k) in [
+        (State::WaitingFor, "a"),
+        (State::Soaking, "b"),
+        (State::WaitingFor, "s"),
+        (State::Running, "?"),
+        (State::Running, ":pa"),
+        (State::Running, "q"),
+        (State::Held, "r"),
+        (State::InDoubt, "o"),
+        (State::Running, "t"),
+        (State::Running, "m"),
+        (State::Running, "c"),
+        (State::RollingBack, "w"),
+        (State::RollingBack, "U"),
+    ] {
+        let mut m = model(fixtures::snapshot(state), (80, 24), false);
+        keys(&mut m, k);
+        eprintln!("=== {} {k:?}\n{}", state.word(), text(&m));
+    }
+    let mut m = model(fixtures::before_contract(), (80, 24), false);
+    keys(&mut m, "ausers");
+    eprintln!("=== contract\n{}", text(&m));
+    let mut m = model(fixtures::comparing(), (80, 24), false);
+    keys(&mut m, "d");
+    eprintln!("=== comparing\n{}", text(&m));
+}

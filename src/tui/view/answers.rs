@@ -19,16 +19,21 @@ use crate::runbook::Action;
 use crate::tui::facts;
 use crate::tui::theme::Tone;
 
-/// Columns of the questions' names, left and right.
-const NAMES: (u16, u16) = (12, 11);
+/// The questions, and the columns of their names, left and right.
+const NAMES: ([&str; 4], (u16, u16)) =
+    (["Is it us?", "Stop safely", "Production", "Undo"], (12, 11));
+
+/// The same where there is little room.
+const SHORT: ([&str; 4], (u16, u16)) = (["Us?", "Stop", "Prod", "Undo"], (5, 5));
 
 type Answer = (Tone, String);
 
 pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
-    let us = cell(scene, NAMES.0, "Is it us?", us(scene));
-    let stop = cell(scene, NAMES.0, "Stop safely", stop(scene.snapshot));
-    let production = cell(scene, NAMES.1, "Production", production(scene));
-    let undo = cell(scene, NAMES.1, "Undo", undo(scene.snapshot));
+    let (names, (left, right)) = if place.width < 72 { SHORT } else { NAMES };
+    let us = cell(scene, left, names[0], us(scene));
+    let stop = cell(scene, left, names[1], stop(scene.snapshot));
+    let production = cell(scene, right, names[2], production(scene));
+    let undo = cell(scene, right, names[3], undo(scene.snapshot));
     let rows = if place.height == 1 {
         [(us, undo), (stop, production)]
     } else {
@@ -74,7 +79,7 @@ fn us(scene: &Scene<'_>) -> Answer {
         Reading::Measured { value, .. } => {
             let longest = value.longest_on_us.map(format::duration);
             let longest = longest.map_or(String::new(), |time| format!(", {time}"));
-            let who = plural(value.waiting_on_us.into(), "session");
+            let who = value.waiting_on_us;
             (Tone::Bad, format!("YES: {who} wait on us{longest}"))
         }
     }
@@ -104,9 +109,9 @@ fn stop(snapshot: &Snapshot) -> Answer {
         .map(|(task, running)| ends(snapshot, task, running))
         .max();
     match (held, slowest) {
-        (true, None) => (Tone::Good, "held: nothing runs (r goes on)".into()),
+        (true, None) => (Tone::Good, "held: nothing runs".into()),
         (true, Some((_, when))) => (Tone::Warn, format!("held; stops {when}")),
-        (false, None) => (Tone::Plain, "SPACE: at once (nothing runs)".into()),
+        (false, None) => (Tone::Plain, "SPACE: at once, nothing runs".into()),
         (false, Some((_, when))) => (Tone::Plain, format!("SPACE: {when}")),
     }
 }
@@ -140,7 +145,7 @@ fn undo(snapshot: &Snapshot) -> Answer {
     }
     if let Some(rollback) = &snapshot.run.rollback {
         let phase = &snapshot.run.plan.phases()[rollback.phase];
-        return (Tone::Warn, format!("under way: {} goes back", phase.id));
+        return (Tone::Warn, format!("under way: {}", phase.id));
     }
     if let Some(step) = snapshot.run.past_no_return() {
         return (Tone::Warn, format!("no more: {} ran", step.id()));
@@ -150,7 +155,7 @@ fn undo(snapshot: &Snapshot) -> Answer {
     }
     let steps = plural(undo.tasks.len() as u64, "step");
     let time = match (undo.tasks.len(), undo.expected) {
-        (0, _) => "nothing runs".into(),
+        (0, _) => "instant".into(),
         (_, Some(time)) => format!("~{}, {steps}", format::duration(time)),
         (_, None) => format!("{steps}, time unknown"),
     };

@@ -58,28 +58,24 @@ pub(super) fn lines(scene: &Scene<'_>, card: &Card, width: u16) -> Vec<Line<'sta
 
 /// The row that says which key does it, or what stands in the way.
 pub(super) fn confirming(scene: &Scene<'_>, card: &Card) -> (Tone, String) {
-    if scene.model.is_stale(card) {
-        return (
-            Tone::Bad,
-            "the state has changed under this card; u looks again, Esc closes".into(),
-        );
-    }
-    let able = can::confirm(scene.model);
-    // A card that has not been drawn yet is being drawn now.
-    let blocked = able
-        .err()
-        .filter(|_| card.shown || card.kind == CardKind::Advance);
-    let blocked = blocked.filter(|why| !why.starts_with("not shown"));
-    match (card.kind, blocked) {
-        (_, Some(why)) => (Tone::Warn, why),
-        (CardKind::Sign, None) => (Tone::Note, "y signs GO, n signs NO-GO, Esc closes".into()),
-        (CardKind::Resolve, None) => (
+    let keys = match card.kind {
+        CardKind::Sign => "y signs GO, n signs NO-GO",
+        CardKind::Resolve => "y takes it as done, n tries it again",
+        _ => "y does it",
+    };
+    match can::ready(scene.model, card) {
+        Err(why) if scene.model.is_stale(card) => (Tone::Bad, why),
+        _ if card.typing && card.kind == CardKind::Advance => {
+            (Tone::Note, "the whole id, then y; Esc closes".into())
+        }
+        _ if card.typing => (
             Tone::Note,
-            "y takes it as done, n tries it again, Esc closes".into(),
+            format!("Tab leaves the text, then {keys}; Esc closes"),
         ),
-        (_, None) => (
+        Err(why) => (Tone::Warn, why),
+        Ok(()) => (
             Tone::Note,
-            "y does it, Esc closes; Enter does nothing".into(),
+            format!("{keys}, Esc closes; Enter does nothing"),
         ),
     }
 }
@@ -367,7 +363,12 @@ fn resolve(page: &mut Page<'_, '_>) {
         facts::task_word(Some(&record.state))
     ));
     match &record.state {
-        crate::run::TaskState::Failed(fault) => page.say(Tone::Bad, fault.to_string()),
+        crate::run::TaskState::Failed(fault) => {
+            page.say(Tone::Bad, fault.to_string());
+            if let Some(hint) = &fault.hint {
+                page.say(Tone::Plain, format!("hint: {hint}"));
+            }
+        }
         crate::run::TaskState::InDoubt(why) => page.say(Tone::Bad, why),
         _ => {}
     }

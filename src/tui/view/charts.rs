@@ -124,25 +124,34 @@ fn draw_chart(
             .gap(1)
             .cell(tone, label, NAME - 1)
             .put(Tone::Quiet, side)
-            .put(Tone::Good, band(scene, values, top, above, place.height));
+            .join(band(scene, values, top / f64::from(place.height), above));
         put(&line.into(), place, row, buf);
     }
 }
 
-/// The part of each column that falls into one row; `above` counts from the ground.
-fn band(scene: &Scene<'_>, values: &[Option<f64>], top: f64, above: u16, height: u16) -> String {
-    let levels = &scene.glyphs().levels;
+/// The part of each column that falls into one row, its top bright, the rest
+/// shaded; `unit` is the value of a whole row, `above` counts from the ground.
+fn band(scene: &Scene<'_>, values: &[Option<f64>], unit: f64, above: u16) -> Row {
+    let glyphs = scene.glyphs();
     let cell = |value: &Option<f64>| match value {
-        Some(value) if top > 0.0 => {
-            let eighths = (value / top * f64::from(height) * 8.0).round() - f64::from(above) * 8.0;
-            // A value that was measured leaves a trace on the ground.
+        // A value that was measured leaves a trace on the ground.
+        Some(_) if unit <= 0.0 && above == 0 => (Tone::Good, glyphs.levels[1]),
+        Some(value) if unit > 0.0 => {
+            let eighths = (value / unit * 8.0).round() - f64::from(above) * 8.0;
             let least = if above == 0 { 1.0 } else { 0.0 };
-            levels[eighths.clamp(least, 8.0) as usize]
+            match eighths.clamp(least, 9.0) as usize {
+                9 => (Tone::Quiet, glyphs.shade),
+                level => (Tone::Good, glyphs.levels[level]),
+            }
         }
-        Some(_) if above == 0 => levels[1],
-        _ => levels[0],
+        _ => (Tone::Good, glyphs.levels[0]),
     };
-    values.iter().map(cell).collect()
+    let cells: Vec<_> = values.iter().map(cell).collect();
+    let runs = cells.chunk_by(|(one, _), (other, _)| one == other);
+    runs.fold(scene.row(), |row, run| {
+        let text: String = run.iter().map(|(_, glyph)| *glyph).collect();
+        row.put(run[0].0, text)
+    })
 }
 
 /// A mark under each column in which something worth a mark happened.

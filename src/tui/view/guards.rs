@@ -15,15 +15,18 @@ use crate::tui::history::SPAN;
 use crate::tui::theme::Tone;
 
 /// Columns of everything but the figure over time.
-const FIXED: u16 = 68;
+const FIXED: u16 = 69;
 
 pub(super) fn pane(scene: &Scene<'_>, width: u16) -> Pane {
-    let spark = width.saturating_sub(FIXED).min(30);
+    let spark = match width.saturating_sub(FIXED) {
+        0..6 => 0,
+        room => room.min(30),
+    };
     let rows: Vec<Line<'static>> = signals::watched(scene)
         .iter()
         .map(|watched| line(scene, watched, spark).fit(width).into())
         .collect();
-    let over_time = if spark > 6 {
+    let over_time = if spark > 0 {
         format!("last {}  ", window(scene, spark))
     } else {
         String::new()

@@ -20,7 +20,14 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
         .put(Tone::Plain, &cutover.id)
         .gap(1)
         .styled(scene.theme.chip(tone), environment)
-        .put(Tone::Plain, server(scene))
+        .put(
+            Tone::Plain,
+            if place.width < 72 {
+                String::new()
+            } else {
+                server(scene)
+            },
+        )
         .gap(2)
         .put(Tone::Plain, lead(scene))
         .put(Tone::Quiet, watching(scene));

@@ -188,7 +188,7 @@ fn draw_page(scene: &Scene<'_>, panel: Panel, place: Rect, buf: &mut Buffer) {
         Panel::Log => super::log::draw(scene, place, buf),
         Panel::Steps => {
             let list = Rect {
-                width: place.width.min((place.width * 45 / 100).max(34)),
+                width: place.width.min((place.width * 55 / 100).max(34)),
                 ..place
             };
             let beside = Rect {

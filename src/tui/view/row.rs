@@ -121,21 +121,24 @@ pub(super) fn fit(text: &str, width: u16, cut: &str) -> String {
     out
 }
 
-/// A text in lines of at most that width, broken at spaces where there are any.
+/// A text in lines of at most that width, broken at spaces where there are
+/// any; every line keeps the first one's indent.
 pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width.max(1));
+    let body = text.trim_start_matches(' ');
+    let indent = " ".repeat((text.len() - body.len()).min(width / 2));
     let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
+    let mut line = indent.clone();
+    for word in body.split(' ') {
+        let fresh = line.len() == indent.len();
+        if !fresh && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+        } else if !fresh {
             line.push(' ');
         }
         for c in word.chars() {
             if line.width() + c.width().unwrap_or(0) > width {
-                lines.push(std::mem::take(&mut line));
+                lines.push(std::mem::replace(&mut line, indent.clone()));
             }
             line.push(c);
         }
@@ -182,5 +185,6 @@ mod tests {
         assert_eq!(wrap("one two", 5), ["one", "two"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("  one two", 6), ["  one", "  two"]);
     }
 }

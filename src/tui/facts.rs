@@ -83,7 +83,7 @@ pub fn last_entered(run: &Run) -> Option<&Phase> {
 }
 
 /// The action of a task: the step's, or its undo's.
-pub fn action<'a>(step: &'a PlannedStep, direction: Direction) -> Option<&'a Action> {
+pub fn action(step: &PlannedStep, direction: Direction) -> Option<&Action> {
     match direction {
         Direction::Forward => Some(step.action()),
         Direction::Back => step.reversal().undo(),

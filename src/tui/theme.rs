@@ -137,7 +137,10 @@ impl Theme {
 
     /// A panel's title.
     pub fn title(&self, focused: bool) -> Style {
-        let style = Style::new().add_modifier(Modifier::BOLD);
+        // It stands on a quiet rule, whose dimness would shine through.
+        let style = Style::new()
+            .add_modifier(Modifier::BOLD)
+            .remove_modifier(Modifier::DIM);
         match (focused, self.colours) {
             (true, _) => style.add_modifier(Modifier::REVERSED),
             (false, true) => style.fg(Color::Cyan),

@@ -281,7 +281,7 @@ fn role(id: &str, can: &[Permission], contact: Option<&str>) -> Role {
 }
 
 /// The plan.
-pub fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let size = TableSize {
         rows: Some(20_000_000),
         bytes: 3_400_000_000,

@@ -110,7 +110,7 @@ fn stop(snapshot: &Snapshot) -> Answer {
         .max();
     match (held, slowest) {
         (true, None) => (Tone::Good, "held: nothing runs".into()),
-        (true, Some((_, when))) => (Tone::Warn, format!("held; stops {when}")),
+        (true, Some((_, when))) => (Tone::Warn, format!("held: {when}")),
         (false, None) => (Tone::Plain, "SPACE: at once, nothing runs".into()),
         (false, Some((_, when))) => (Tone::Plain, format!("SPACE: {when}")),
     }

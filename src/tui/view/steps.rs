@@ -25,7 +25,7 @@ pub fn current(snapshot: &Snapshot) -> usize {
     let here =
         |(_, step): &(usize, &PlannedStep)| Some(step.id()) == task.as_ref().map(|t| &t.step);
     let ahead = |(phase, _): &(usize, &PlannedStep)| *phase >= run.boundary();
-    let mut steps = facts::steps(run).enumerate().map(|(at, step)| (at, step));
+    let mut steps = facts::steps(run).enumerate();
     let found = steps.find(|(_, step)| {
         if task.is_some() {
             here(step)
@@ -116,7 +116,7 @@ fn row(scene: &Scene<'_>, step: &PlannedStep, chosen: bool) -> Row {
         .row()
         .put(Tone::Note, cursor)
         .put(tone, format!("{mark} "))
-        .cell(Tone::Plain, step.id().as_str(), 17)
+        .cell(Tone::Plain, step.id().as_str(), 16)
         .cell(Tone::Quiet, step.action().kind(), 9)
         .cell(tone, word, 9)
         .number(Tone::Quiet, took(scene, record), 6)
@@ -150,10 +150,9 @@ fn took(scene: &Scene<'_>, record: Option<&Record>) -> String {
 
 fn back_word(reversal: &Reversal) -> &'static str {
     match reversal {
-        Reversal::Undo(_) => "undo",
-        Reversal::Derived(_) => "undo derived",
+        Reversal::Undo(_) | Reversal::Derived(_) => "undo",
         Reversal::Keep(_) => "stays",
-        Reversal::Irreversible(_) => "NO WAY BACK",
+        Reversal::Irreversible(_) => "NO UNDO",
         Reversal::Nothing => "",
     }
 }

@@ -23,6 +23,10 @@ pub const SEAMS: &[&str] = &[
     "append-before-commit",
     // Events are in the journal, neither the local log nor the fold has them.
     "append-after-commit",
+    // A step's statements are sent, its COMMIT is not.
+    "ddl-before-commit",
+    // A step is committed, nobody has heard of it yet.
+    "ddl-after-commit",
 ];
 
 /// Where and when to end.

@@ -86,11 +86,11 @@ pub enum BackfillStage {
 /// How a comparison stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParityProgress {
-    /// Rows compared.
+    /// Rows visited by key.
     pub rows_done: u64,
     /// Estimated rows of the table.
     pub rows_total: u64,
-    /// Differences seen once.
+    /// Differences seen so far, settled ones included.
     pub suspects: u64,
     /// Differences that a recheck found again.
     pub confirmed: u64,

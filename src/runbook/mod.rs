@@ -25,7 +25,7 @@ mod toml_string;
 mod tree;
 
 pub use action::*;
-pub use codes::codes;
+pub use codes::{COMPILE_HAZARDS, codes};
 pub use cutover::*;
 pub use diagnostic::{Diagnostic, Severity};
 pub use gate::*;

@@ -20,20 +20,25 @@ pub struct Installed {
     pub to: i32,
 }
 
+/// A newer program made the schema: only that program, or a newer one, may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "schema `pgcutover` is of version {found}, this program knows {known}\n\
+     hint: use the version of pgcutover that the other terminals use"
+)]
+pub struct Newer {
+    /// In the database.
+    pub found: i32,
+    /// The newest one that this program knows.
+    pub known: i32,
+}
+
 /// Why the schema cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// A newer program made it: only that program, or a newer one, may go on.
-    #[error(
-        "schema `pgcutover` is of version {found}, this program knows {known}\n\
-         hint: use the version of pgcutover that the other terminals use"
-    )]
-    Newer {
-        /// In the database.
-        found: i32,
-        /// The newest one that this program knows.
-        known: i32,
-    },
+    /// Another program has to go on.
+    #[error(transparent)]
+    Newer(#[from] Newer),
     /// Somebody else's schema has our name: a person decides.
     #[error(
         "schema `pgcutover` exists and is not pgcutover's\n\
@@ -68,11 +73,11 @@ pub async fn version(session: &Session) -> Result<Option<i32>, MigrateError> {
 /// Whether a version is one that this program can work with as it is.
 ///
 /// # Errors
-/// [`MigrateError::Newer`].
-pub fn is_current(version: Option<i32>) -> Result<bool, MigrateError> {
+/// [`Newer`] where it never will be.
+pub fn is_current(version: Option<i32>) -> Result<bool, Newer> {
     let known = newest();
     match version {
-        Some(found) if found > known => Err(MigrateError::Newer { found, known }),
+        Some(found) if found > known => Err(Newer { found, known }),
         found => Ok(found == Some(known)),
     }
 }

@@ -6,6 +6,7 @@ use super::verify::{Break, Head, Row, follow};
 use crate::pg::session::Session;
 use crate::run::event::{Event, EventKind, RunId, Seq};
 use crate::run::fault::Fault;
+use crate::text::clean_bounded;
 
 /// How many events one query brings.
 const BATCH: i64 = 1000;
@@ -48,7 +49,12 @@ pub async fn events(session: &Session, run: &RunId, from: &Head) -> Result<Vec<E
         head = follow(&head, run, &rows)?;
         let last = rows.len() < BATCH.unsigned_abs() as usize;
         for row in rows {
-            events.push(event(row)?);
+            let (seq, kind) = (row.seq, clean_bounded(&row.kind, 60));
+            events.push(event(row).map_err(|reason| ReadError::Unreadable {
+                seq,
+                kind,
+                reason,
+            })?);
         }
         if last {
             return Ok(events);
@@ -75,16 +81,11 @@ fn row(row: &SqlRow) -> Row {
     }
 }
 
-fn event(row: Row) -> Result<Event, ReadError> {
-    let unreadable = |reason: String| ReadError::Unreadable {
-        seq: row.seq,
-        kind: crate::text::clean_bounded(&row.kind, 60),
-        reason,
-    };
-    let kind: EventKind =
-        serde_json::from_str(&row.body).map_err(|error| unreadable(error.to_string()))?;
+/// The event, or what does not fit.
+fn event(row: Row) -> Result<Event, String> {
+    let kind: EventKind = serde_json::from_str(&row.body).map_err(|error| error.to_string())?;
     if kind.tag() != row.kind {
-        return Err(unreadable(format!("its body is of `{}`", kind.tag())));
+        return Err(format!("its body is of `{}`", kind.tag()));
     }
     Ok(Event {
         seq: row.seq,

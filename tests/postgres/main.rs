@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compile;
 mod connect;
 mod load;
+mod monitor;
 mod sandbox;
 mod session;
+mod statements;
+mod step;
+mod store;
 mod support;
 mod targets;
 mod tls;

@@ -2,7 +2,7 @@
 //! update, and the final sweep; never decides how large a chunk is.
 
 use super::keyset::{Ends, Keyset, Reads, where_all};
-use super::{fenced, quote_ident};
+use super::{fenced, image_ne, quote_ident};
 use crate::plan::Table;
 use crate::runbook::Backfill;
 
@@ -38,7 +38,7 @@ impl BackfillSql {
             keyset: Keyset::new(table),
             assignments: assignments.join(",\n"),
             filter: spec.filter.as_deref().map(fenced),
-            differs: format!("ROW({}) *<> ROW({})", have.join(", "), want.join(", ")),
+            differs: image_ne(&have.join(", "), &want.join(", ")),
         }
     }
 

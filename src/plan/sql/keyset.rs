@@ -131,7 +131,7 @@ impl Keyset {
              FROM {table}{range}\nORDER BY {order} LIMIT {limit}\n\
              ) visited_rows) flagged_rows\n\
              WINDOW w AS (ORDER BY {keys} ROWS UNBOUNDED PRECEDING)\n\
-             ) numbered WHERE flagged OR is_last ORDER BY {keys}",
+             ) numbered WHERE flagged OR is_last ORDER BY visited",
             out = self.texts(),
             flag = parts.flag,
             counted = parts.counted,

@@ -28,5 +28,14 @@ fn fenced(expression: &str) -> String {
     format!("(\n{expression}\n)")
 }
 
+/// The strict difference of two lists of values: by their bytes. IS DISTINCT
+/// FROM fails on json and hides char padding, numeric scale and -0.
+///
+/// The function behind the operator `*<>`, since the parser takes `ROW(..) *<>
+/// ROW(..)` apart into its columns.
+fn image_ne(left: &str, right: &str) -> String {
+    format!("pg_catalog.record_image_ne(\nROW({left}),\nROW({right}))")
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! Owns the statements of a same-row comparison; never decides what a
 //! difference means.
 
-use super::fenced;
 use super::keyset::{Ends, Keyset, Reads, where_all};
+use super::{fenced, image_ne};
 use crate::plan::Table;
 use crate::runbook::Parity;
 
@@ -17,14 +17,12 @@ impl ParitySql {
     /// The statements for a resolved table.
     pub fn new(table: &Table, spec: &Parity) -> Self {
         let (left, right) = (fenced(&spec.left), fenced(&spec.right));
-        // `*<>` compares the bytes (record_image_ne): IS DISTINCT FROM fails on
-        // json and hides char padding, numeric scale and -0. It wants the same
-        // type on both sides. CASE gives that by the server's own rules, with
-        // an error where there is no common type, and is folded away.
-        let differs = format!(
-            "ROW(CASE WHEN true THEN {left} ELSE {right} END)\n\
-             *<> ROW(CASE WHEN true THEN {right} ELSE {left} END)"
-        );
+        // The comparison wants the same type on both sides. CASE gives that by
+        // the server's own rules, with an error where there is no common type,
+        // and is folded away. The branches stand in one order: the last one
+        // weighs more.
+        let side = |is_left| format!("CASE WHEN {is_left} THEN {left} ELSE {right} END");
+        let differs = image_ne(&side(true), &side(false));
         let compared = match &spec.filter {
             Some(filter) => format!("({} IS TRUE)", fenced(filter)),
             None => "true".into(),

@@ -1,3 +1,5 @@
+//! The local log against torn lines, refusing disks and journals that differ.
+
 use std::os::unix::fs::PermissionsExt;
 
 use jiff::Timestamp;

@@ -67,6 +67,13 @@ CREATE TABLE pgcutover.heartbeat (
     at     timestamptz NOT NULL
 );
 
+-- The lead's own picture, replaced once a second, for terminals that only look.
+CREATE TABLE pgcutover.status (
+    run_id text PRIMARY KEY REFERENCES pgcutover.run ON DELETE CASCADE,
+    at     timestamptz NOT NULL,
+    body   json NOT NULL
+);
+
 CREATE TABLE pgcutover.intent (
     intent_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id     text NOT NULL REFERENCES pgcutover.run ON DELETE CASCADE,
@@ -99,6 +106,7 @@ CREATE TABLE pgcutover.checkpoint (
     chunk_rows   int    NOT NULL,         -- the size that the next chunk starts from
     busy_ms      bigint NOT NULL DEFAULT 0,
     identity     json   NOT NULL,         -- server and collation versions that keys compare by
+    started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (run_id, step, attempt, worker)
 );
@@ -192,9 +200,9 @@ BEGIN
     END IF;
 END $$;
 
--- The lead is alive; false where the lease is not ours any more. Reads the lease
--- without locking it, so that it waits for nobody's transaction; the epoch in
--- the heartbeat's own row decides against a take-over that commits meanwhile.
+-- The lead is alive; false where the lease is not its own any more. Reads the
+-- lease without locking it, so that it waits for nobody but a take-over; the
+-- epoch in the heartbeat's own row, read again then, decides against it.
 -- Does not wait for a synchronous standby: a lost beat costs nothing.
 CREATE FUNCTION pgcutover.beat(p_run text, p_token text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

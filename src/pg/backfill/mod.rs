@@ -1,0 +1,89 @@
+//! Owns the backfill: copies a table's rows in keyset chunks and proves that
+//! none escaped; never decides its pace.
+//!
+//! A chunk is one short transaction, in two round trips:
+//!
+//! ```text
+//! BEGIN; fence; UPDATE of the stretch      | the rows, fenced by the lease
+//! checkpoint; COMMIT; bound of the next    | how far it got, with the rows
+//! ```
+//!
+//! | stage | a chunk | ends |
+//! |---|---|---|
+//! | copy | visits rows by key, writes those that match the filter | behind the last row |
+//! | sweep | reads rows that should be written and are not | behind the last row, or at the first that escaped |
+//! | done | | |
+//!
+//! Resuming is the ordinary way to begin: the checkpoint says where. Three
+//! kinds of failure are told apart. A *conflict* (lock, deadlock, timeout) is
+//! tried again, smaller and later. A *row* that fails is isolated by bisection
+//! and set aside. Everything else is the caller's: reconnect and run again, or
+//! ask a person.
+//!
+//! Rows that arrive while it runs are the dual-write's. That is why the walk
+//! may end where the table ended when it looked, and why the sweep comes after.
+
+use tokio::sync::watch;
+
+use super::cadence::Control;
+use super::lease::Lease;
+use super::session::Session;
+use crate::plan::Table;
+use crate::run::event::BackfillSummary;
+use crate::run::fault::Fault;
+use crate::run::progress::BackfillProgress;
+use crate::runbook::{Backfill, StepId};
+
+mod bisection;
+mod checkpoint;
+mod copy;
+mod identity;
+mod ledger;
+mod sweep;
+mod worker;
+
+/// One backfill to begin or to go on with.
+#[derive(Clone)]
+pub struct Job {
+    /// Who may write.
+    pub lease: Lease,
+    /// The step.
+    pub step: StepId,
+    /// Of the phase, from 1: another attempt starts from the low end again.
+    pub attempt: i32,
+    /// The table, with the types of its key and of the columns to set.
+    pub table: Table,
+    /// What to write.
+    pub spec: Backfill,
+    /// The catalog's estimate; the end of the progress bar.
+    pub rows_estimate: u64,
+}
+
+/// How it ended, short of a fault.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// Every row is written, and the sweep found none that escaped.
+    Done(BackfillSummary),
+    /// At the end of a chunk, on request; running the same job goes on there.
+    Stopped,
+}
+
+/// Runs a backfill on a session of [`super::session::Purpose::Backfill`], from
+/// its checkpoint on, until it is done or told to stop. `progress` is called
+/// after every chunk and whenever it begins to wait. Dropping the future
+/// cancels the statement that runs.
+///
+/// # Errors
+/// By [`crate::run::fault::Trouble`]: after `ConnectionLost` or `Unavailable`
+/// open another session and run the same job; `LeaseLost` ends this lead's
+/// work; a conflict means that every try of one chunk met one; `Row` that more
+/// rows failed than may; `Unexpected` that rows escaped the dual-write.
+pub async fn run(
+    session: Session,
+    job: Job,
+    control: watch::Receiver<Control>,
+    progress: impl FnMut(BackfillProgress) + Send + Sync + 'static,
+) -> Result<Ended, Fault> {
+    let worker = worker::Worker::open(session, job, control, Box::new(progress)).await?;
+    worker.run().await
+}

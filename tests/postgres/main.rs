@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod connect;
+mod backfill;
+mod chunked;
 mod compile;
+mod connect;
 mod load;
 mod sandbox;
 mod session;

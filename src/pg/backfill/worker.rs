@@ -25,6 +25,7 @@ use crate::runbook::Backfill;
 const VOID: &str = "the checkpoint is of another server, table or collation version: started again";
 
 /// Called with every new state.
+// Not Sync: what borrows it across an await borrows it mutably.
 pub(super) type Report = Box<dyn FnMut(BackfillProgress) + Send>;
 
 /// A session that works its way through a table.

@@ -30,6 +30,7 @@ const LOOKS: [Duration; 3] = [
 ];
 
 /// Called with every new state.
+// Not Sync: what borrows it across an await borrows it mutably.
 pub(super) type Report = Box<dyn FnMut(ParityProgress) + Send>;
 
 /// A session that works its way through a table.
@@ -154,7 +155,7 @@ impl Comparison {
 
     /// Compares rows behind the cursor, up to a key where one is given. None
     /// where there is no row.
-    async fn look(&self, last: Option<&Key>, rows: u64) -> Result<Option<Look>, Fault> {
+    async fn look(&mut self, last: Option<&Key>, rows: u64) -> Result<Option<Look>, Fault> {
         let (after, limit) = (self.after.as_ref(), limit(rows));
         let compare = match last {
             None => &self.compare,

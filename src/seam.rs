@@ -19,6 +19,14 @@ pub const SEAMS: &[&str] = &[
     "chunk-after-commit",
     // The sweep found nothing, its checkpoint does not say so yet.
     "sweep-before-done",
+    // Events are decided, their append is not sent yet.
+    "append-before-commit",
+    // Events are in the journal, neither the local log nor the fold has them.
+    "append-after-commit",
+    // A step's statements are sent, its COMMIT is not.
+    "ddl-before-commit",
+    // A step is committed, nobody has heard of it yet.
+    "ddl-after-commit",
 ];
 
 /// Where and when to end.
@@ -67,7 +75,11 @@ mod tests {
         assert!(!kill.is_due("chunk-after-commit"));
         assert!(kill.is_due("chunk-after-commit"));
         assert!(!kill.is_due("chunk-after-commit"), "only once");
-        assert!(parse("chunk-after-commit").unwrap().is_due("chunk-after-commit"));
+        assert!(
+            parse("chunk-after-commit")
+                .unwrap()
+                .is_due("chunk-after-commit")
+        );
         assert!(parse("chunk-after-commit:soon").is_none());
     }
 }

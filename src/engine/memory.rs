@@ -11,7 +11,7 @@ use super::eta::Meter;
 use super::message::{Effect, IntentId};
 use crate::reading::Reading;
 use crate::run::event::{Actor, Rung, Seq, Task, Verdict};
-use crate::run::progress::Progress;
+use crate::run::progress::{BackfillStage, Progress};
 use crate::runbook::{GateId, GuardId};
 
 /// The engine's memory. One per process and run.
@@ -40,10 +40,6 @@ pub struct Memory {
     pub rechecks: BTreeMap<Task, u64>,
     /// How fast the backfill goes.
     pub meter: Meter,
-    /// Time taken off the pace, by reason.
-    pub lost: BTreeMap<String, Duration>,
-    /// When lost time was last attributed.
-    pub attributed_at: Option<Timestamp>,
 }
 
 /// A task that this process performs or probes.
@@ -59,6 +55,16 @@ pub struct Flight {
     pub cancelled: bool,
     /// What it last said.
     pub progress: Option<Progress>,
+}
+
+impl Flight {
+    /// Whether it has reached its safe point: a backfill at the end of a chunk.
+    pub fn is_parked(&self) -> bool {
+        matches!(
+            &self.progress,
+            Some(Progress::Backfill(progress)) if progress.stage == BackfillStage::Waiting
+        )
+    }
 }
 
 /// The newest answer of a gate's query.

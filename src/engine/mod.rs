@@ -42,7 +42,7 @@ use message::{Decision, Effect, Input, Message, Reply};
 /// effects, tells the memory of each with [`Memory::launched`], and then calls
 /// again with [`Message::Tick`] until a decision is empty.
 pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
-    observe(memory, input);
+    hear(memory, input);
     let mut decision = Decision::default();
     if run.outcome.is_some() {
         refuse_after_the_end(input, &mut decision);
@@ -50,7 +50,7 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
     }
     match &input.message {
         Message::Intent(intent) => intent::decide(run, memory, intent, input.now, &mut decision),
-        Message::Ended(ended) => outcome::ended(run, memory, ended, input.now, &mut decision),
+        Message::Ended(ended) => outcome::ended(run, ended, input.now, &mut decision),
         Message::Probed { task, done, how } => {
             outcome::probed(run, memory, task, *done, how, &mut decision);
         }
@@ -68,7 +68,7 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
 /// What follows from where things stand, whatever came in.
 fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
     guard::settle(run, memory, now, decision);
-    throttle::settle(run, memory, now, decision);
+    throttle::settle(run, memory, decision);
     soak::settle(run, memory, now, decision);
     gate::settle(run, memory, now, decision);
     if decision.events.is_empty() {
@@ -76,8 +76,9 @@ fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decisio
     }
 }
 
-/// Keeps what came in, before anything follows from it.
-fn observe(memory: &mut Memory, input: &Input) {
+/// Keeps what came in, before anything follows from it. [`decide`] begins with
+/// it; by itself it is enough for progress, from which nothing follows.
+pub fn hear(memory: &mut Memory, input: &Input) {
     match &input.message {
         Message::Ended(ended) => memory.landed(&ended.task),
         Message::Probed { task, done, .. } => memory.probed(task, *done),

@@ -9,18 +9,12 @@ use jiff::Timestamp;
 use super::memory::Memory;
 use super::message::{Decision, Effect, Ended, Outcome};
 use super::retry;
-use crate::run::event::{Actor, EventKind, Next, Summary, Task};
+use crate::run::event::{Actor, EventKind, Next, Task};
 use crate::run::fault::Fault;
 use crate::run::{Run, TaskState};
 
 /// A task ended.
-pub fn ended(
-    run: &Run,
-    memory: &mut Memory,
-    ended: &Ended,
-    now: Timestamp,
-    decision: &mut Decision,
-) {
+pub fn ended(run: &Run, ended: &Ended, now: Timestamp, decision: &mut Decision) {
     let task = &ended.task;
     if !is_open(run, task) {
         // Its event was committed together with the work, and folded already.
@@ -29,7 +23,7 @@ pub fn ended(
     match &ended.outcome {
         Outcome::Done(summary) => decision.events.push(EventKind::StepSucceeded {
             task: task.clone(),
-            summary: with_lost_time(summary.clone(), memory),
+            summary: summary.clone(),
         }),
         Outcome::NotDone(fault) => failed(run, task, fault, now, decision),
         Outcome::Unknown(fault) => {
@@ -97,18 +91,4 @@ pub fn probed(
 fn is_open(run: &Run, task: &Task) -> bool {
     run.record(task)
         .is_some_and(|record| record.state == TaskState::Running)
-}
-
-/// The backfill does not know why it was slowed down; the engine does.
-fn with_lost_time(summary: Summary, memory: &mut Memory) -> Summary {
-    match summary {
-        Summary::Backfill(mut backfill) => {
-            let lost = std::mem::take(&mut memory.lost);
-            let millis =
-                |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            backfill.lost_ms = lost.into_iter().map(|(why, t)| (why, millis(t))).collect();
-            Summary::Backfill(backfill)
-        }
-        other => other,
-    }
 }

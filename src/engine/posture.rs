@@ -10,7 +10,6 @@ use super::proceed;
 use super::snapshot::{BackfillView, GateView, GuardView, Link, Running, Snapshot, State};
 use super::{gate, guard, rollback, throttle, window};
 use crate::run::event::{Percent, Rung, Task};
-use crate::run::progress::{BackfillStage, Progress};
 use crate::run::{Outcome, Place, Run, TaskState};
 use crate::runbook::{Action, Condition, Gate, Signal, WindowScope};
 
@@ -48,7 +47,7 @@ pub fn state(run: &Run, memory: &Memory, standing: &Standing, now: Timestamp) ->
         return State::RollingBack;
     }
     if run.hold.is_some() || standing.latched {
-        return held_state(run, memory);
+        return held_state(memory);
     }
     if run.place == Place::Before(0) && run.rolled_back.is_empty() {
         return State::NotStarted;
@@ -63,14 +62,11 @@ fn in_doubt(run: &Run) -> Option<&Task> {
 }
 
 /// HOLDING while something has not reached its safe point.
-fn held_state(run: &Run, memory: &Memory) -> State {
-    let moving = memory.flights.iter().any(|(task, flight)| {
-        let parked = matches!(
-            &flight.progress,
-            Some(Progress::Backfill(p)) if p.stage == BackfillStage::Waiting
-        );
-        !flight.probe && !parked && run.plan.step(&task.step).is_some()
-    });
+fn held_state(memory: &Memory) -> State {
+    let moving = memory
+        .flights
+        .values()
+        .any(|flight| !flight.probe && !flight.is_parked());
     if moving { State::Holding } else { State::Held }
 }
 
@@ -316,7 +312,6 @@ fn backfill(run: &Run, memory: &Memory, now: Timestamp) -> Option<BackfillView> 
         rate: memory.meter.rate(now),
         eta: memory.meter.eta(now).filter(|_| moving),
         pace: throttle::pace(run, memory),
-        lost: memory.lost.clone(),
         elapsed: memory.meter.elapsed(now),
     })
 }

@@ -192,8 +192,6 @@ pub struct BackfillView {
     pub eta: Option<Eta>,
     /// What the pace is and why.
     pub pace: PaceView,
-    /// Time taken off the pace so far, by reason.
-    pub lost: BTreeMap<String, Duration>,
     /// From its first chunk in this process.
     pub elapsed: Duration,
 }

@@ -1,17 +1,12 @@
 //! The backfill's pace: what a person allows, less what guards take.
 //!
-//! Owns the arithmetic and the attribution of lost time; never decides where
-//! a guard stands. The answer carries its reasons.
-
-use std::time::Duration;
-
-use jiff::Timestamp;
+//! Owns the arithmetic; never decides where a guard stands. The answer carries
+//! its reasons.
 
 use super::guard;
 use super::memory::{GuardMemory, Memory};
 use super::message::Decision;
 use super::snapshot::PaceView;
-use crate::reading::elapsed;
 use crate::run::Run;
 use crate::run::event::{EventKind, Percent, Rung, Task};
 use crate::runbook::{Action, Guard};
@@ -20,8 +15,6 @@ use crate::runbook::{Action, Guard};
 const FLOOR: u8 = 10;
 /// Smaller changes of the pace are not worth an event.
 const STEP: u8 = 10;
-/// A longer gap between two inputs is time that nobody observed.
-const GAP: Duration = Duration::from_secs(10);
 
 /// The pace now, and who takes what of it.
 pub fn pace(run: &Run, memory: &Memory) -> PaceView {
@@ -64,10 +57,19 @@ fn left_by(guard: &Guard, state: &GuardMemory) -> u8 {
     }
 }
 
-/// Records a change of the pace, and attributes the time that it cost.
-pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
+/// Who takes most, for the account of lost time; `None` at full pace.
+pub fn reason(pace: &PaceView) -> Option<String> {
+    let worst = pace.taken.first();
+    let by_guard = worst.filter(|(_, percent)| 100 - percent.0 <= pace.ceiling.0);
+    match by_guard {
+        Some((who, _)) => Some(who.clone()),
+        None => (pace.ceiling < Percent::FULL).then(|| "pace".to_owned()),
+    }
+}
+
+/// Records a change of what guards leave.
+pub fn settle(run: &Run, memory: &Memory, decision: &mut Decision) {
     let view = pace(run, memory);
-    attribute(run, memory, &view, now);
     let left = Percent(view.taken.first().map_or(100, |(_, p)| 100 - p.0));
     let reasons: Vec<_> = view
         .taken
@@ -92,29 +94,4 @@ pub fn running_backfill<'a>(run: &Run, memory: &'a Memory) -> Option<&'a Task> {
         memory.performs(task)
             && place.is_some_and(|p| matches!(p.step.action(), Action::Backfill(_)))
     })
-}
-
-/// Charges the time since the last input to whoever slowed the backfill most.
-fn attribute(run: &Run, memory: &mut Memory, view: &PaceView, now: Timestamp) {
-    let since = memory.attributed_at.replace(now).unwrap_or(now);
-    let passed = elapsed(since, now);
-    if passed > GAP || running_backfill(run, memory).is_none() {
-        return;
-    }
-    let (who, percent) = if run.hold.is_some() {
-        ("hold".to_owned(), Percent::FULL)
-    } else if run.pause.is_some() {
-        ("pause".to_owned(), Percent::FULL)
-    } else if let Some((who, percent)) = view
-        .taken
-        .first()
-        .filter(|(_, p)| 100 - p.0 < run.ceiling.0)
-    {
-        (who.clone(), *percent)
-    } else {
-        ("pace".to_owned(), Percent(100 - run.ceiling.0))
-    };
-    if percent.0 > 0 {
-        *memory.lost.entry(who).or_default() += passed.mul_f64(f64::from(percent.0) / 100.0);
-    }
 }

@@ -126,15 +126,12 @@ impl Canceller {
         .await
     }
 
-    async fn enforce<T>(
-        &self,
-        deadline: Duration,
-        mut work: Pin<&mut impl Future<Output = Result<T, Error>>>,
-    ) -> Result<T, Bounded> {
-        let mut requests = 0;
+    /// Cancels `work` on the server, again and again, until it has really ended:
+    /// its result, or `None` where it did not end within 3 s. The session is
+    /// free for its next statement then: no request is still on its way.
+    pub async fn insist<R>(&self, mut work: Pin<&mut impl Future<Output = R>>) -> Option<R> {
         let insist = async {
             loop {
-                requests += 1;
                 // Undelivered is as good as lost: the next round sends another.
                 let _ = self.cancel().await;
                 if let Ok(result) = timeout(RESEND, &mut work).await {
@@ -142,16 +139,22 @@ impl Canceller {
                 }
             }
         };
-        let Ok(result) = timeout(GRACE, insist).await else {
-            return Err(Bounded::Unresponsive { deadline });
-        };
-        let cancelled = matches!(&result, Err(e) if e.code() == Some(&SqlState::QUERY_CANCELED));
-        if !cancelled || requests > 1 {
-            sleep(STRAY).await;
-        }
-        match result {
-            Err(_) if cancelled => Err(Bounded::Deadline { deadline }),
-            result => Ok(result?),
+        let result = timeout(GRACE, insist).await.ok()?;
+        sleep(STRAY).await;
+        Some(result)
+    }
+
+    async fn enforce<T>(
+        &self,
+        deadline: Duration,
+        work: Pin<&mut impl Future<Output = Result<T, Error>>>,
+    ) -> Result<T, Bounded> {
+        match self.insist(work).await {
+            None => Err(Bounded::Unresponsive { deadline }),
+            Some(Err(error)) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
+                Err(Bounded::Deadline { deadline })
+            }
+            Some(result) => Ok(result?),
         }
     }
 }

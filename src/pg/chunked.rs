@@ -39,7 +39,9 @@ impl ChunkedSession {
         let limits = [ms(statement_timeout), ms(LOCK_TIMEOUT)];
         let sql = include_str!("sql/chunk_limits.sql");
         let parameters = limits.each_ref().map(|limit| limit as &(dyn ToSql + Sync));
-        chunked.run(chunked.client().query_one(sql, &parameters)).await?;
+        chunked
+            .run(chunked.client().query_one(sql, &parameters))
+            .await?;
         Ok(chunked)
     }
 

@@ -145,7 +145,9 @@ impl Walk {
     ) -> Result<Option<Stretch>, Error> {
         let limit = limit(rows);
         let parameters = parameters(after, Some(&limit));
-        let found = client.query_opt(self.bound.behind(after), &parameters).await?;
+        let found = client
+            .query_opt(self.bound.behind(after), &parameters)
+            .await?;
         Ok(found.map(|row| {
             let visited = count(&row, self.width);
             Stretch {

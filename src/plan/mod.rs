@@ -21,6 +21,7 @@ pub mod compile;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod sql;
+pub mod statement;
 
 /// What will run, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

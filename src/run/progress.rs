@@ -2,6 +2,7 @@
 //!
 //! Owns the shapes that a running effect reports; the newest one wins.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,8 @@ pub struct BackfillProgress {
     pub last_key: Vec<String>,
     /// Conflicts (lock, deadlock, timeout) so far.
     pub conflicts: u64,
+    /// Time taken off the pace in this process, in milliseconds by reason.
+    pub lost_ms: BTreeMap<String, u64>,
     /// The conflict or failure that the last chunk met, where it met one.
     pub trouble: Option<String>,
 }

@@ -4,6 +4,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::source::{Place, Sources};
+use crate::text::clean;
 
 /// How much a diagnostic weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +78,7 @@ impl Diagnostic {
             Severity::Fault => Level::ERROR.with_name("fault"),
             Severity::Warning => Level::WARNING,
         };
-        let title = level.primary_title(&self.message).id(self.code);
+        let title = level.primary_title(clean(&self.message)).id(self.code);
         let mut group = Group::with_title(title).element(self.snippet(sources, self.place.file));
         let mut others: Vec<_> = self.labels.iter().map(|(place, _)| place.file).collect();
         others.sort_unstable();
@@ -86,7 +87,7 @@ impl Diagnostic {
             group = group.element(self.snippet(sources, file));
         }
         if let Some(hint) = &self.hint {
-            group = group.element(Level::HELP.with_name("hint").message(hint));
+            group = group.element(Level::HELP.with_name("hint").message(clean(hint)));
         }
         let renderer = if colour {
             Renderer::styled()

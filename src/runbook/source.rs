@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::tree::passwords;
+
 /// Gives the text of SQL files, named relative to the runbook. The core stays
 /// pure: `app` reads a directory, tests use a map.
 pub trait Files {
@@ -69,7 +71,7 @@ impl Sources {
     pub(super) fn new(name: &str, text: &str) -> Self {
         Self(vec![Source {
             name: name.into(),
-            text: text.into(),
+            text: without_passwords(text),
         }])
     }
 
@@ -79,8 +81,10 @@ impl Sources {
             Some((folder, _)) => format!("{folder}/{path}"),
             None => path.into(),
         };
-        let text = text.into();
-        self.0.push(Source { name, text });
+        self.0.push(Source {
+            name,
+            text: without_passwords(text),
+        });
         FileId(self.0.len() - 1)
     }
 
@@ -110,13 +114,24 @@ impl Sources {
 
     /// Hides a secret from everything that is shown afterwards; offsets stay.
     pub(super) fn mask(&mut self, place: Place) {
-        let text = &mut self.0[place.file.0].text;
-        let hidden: String = text[place.start..place.end]
-            .bytes()
-            .map(|b| if b == b'\n' { '\n' } else { '*' })
-            .collect();
-        text.replace_range(place.start..place.end, &hidden);
+        hide(&mut self.0[place.file.0].text, place.start..place.end);
     }
+}
+
+/// What may be shown of a text; offsets stay.
+fn without_passwords(text: &str) -> String {
+    let mut shown = text.to_owned();
+    for span in passwords(text) {
+        hide(&mut shown, span);
+    }
+    shown
+}
+
+/// Puts a star in place of every byte but line ends.
+fn hide(text: &mut String, span: Range<usize>) {
+    let star = |byte| if byte == b'\n' { '\n' } else { '*' };
+    let hidden: String = text[span.clone()].bytes().map(star).collect();
+    text.replace_range(span, &hidden);
 }
 
 /// A text and, for each stretch of it, the place that it came from.

@@ -31,6 +31,12 @@ impl Account {
             .ok_or(Error::NoAccount)
     }
 
+    /// Whether it is not our own.
+    #[cfg(feature = "fetch")]
+    pub(super) fn is_another(self) -> bool {
+        self.drop_to.is_some()
+    }
+
     /// A command to run as this account, in a process group of its own so that
     /// a Ctrl-C in our terminal is ours alone. It sees no `PG*` variable: the
     /// server would take some of them for settings.

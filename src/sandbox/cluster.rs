@@ -1,8 +1,6 @@
 //! Owns a primary with its standby and the directory that they live in; never
 //! outlives this process unless it is kept.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,18 +8,16 @@ use super::account::Account;
 use super::binaries::Binaries;
 use super::client;
 use super::error::Error;
-use super::server::{SUPERUSER, Server};
+use super::server::Server;
+use super::settings::{self, SLOT};
 use super::template;
 use super::undertaker::{Storage, Undertaker};
-
-/// The physical replication slot that the standby streams from.
-const SLOT: &str = "standby";
 
 /// How long the standby may take for what it is asked to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What kind of cluster to start.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where the server binaries are; searched for when absent.
     pub pg_bin: Option<PathBuf>,
@@ -33,6 +29,18 @@ pub struct Options {
     /// Whether a commit reaches the disk before it is confirmed. Only tests do
     /// without.
     pub durable: bool,
+}
+
+impl Default for Options {
+    /// A durable primary alone.
+    fn default() -> Self {
+        Self {
+            pg_bin: None,
+            standby: false,
+            settings: Vec::new(),
+            durable: true,
+        }
+    }
 }
 
 /// A private primary, perhaps with a standby. Dropping it stops both and
@@ -57,7 +65,8 @@ pub struct Kept {
 
 impl Cluster {
     /// Starts the servers and waits until they take connections. Blocks; a
-    /// primary for tests takes about a tenth of a second, `initdb` half of one.
+    /// first one takes half a second to a second, mostly `initdb`; with the standby
+    /// it is more where files are slow to make.
     ///
     /// # Errors
     /// See [`Error`]; whatever was started is gone again.
@@ -71,7 +80,7 @@ impl Cluster {
         };
         let undertaker = Undertaker::hire(account, storage)?;
         let directory = undertaker.directory();
-        let port = port(&options.settings)?;
+        let port = settings::port(&options.settings)?;
         let primary = Server::new("primary", directory, port, account, &binaries);
         let data = primary.data_dir();
         if options.durable {
@@ -79,10 +88,10 @@ impl Cluster {
         } else {
             template::copy(&binaries, account, &data)?;
         }
-        configure(&data, directory, options, port)?;
+        settings::configure(&data, directory, options, port)?;
         let standby = if options.standby {
             let standby = Server::new("standby", directory, port + 1, account, &binaries);
-            follow(account, &primary, &standby)?;
+            settings::follow(account, &primary, &standby)?;
             Some(standby)
         } else {
             None
@@ -209,76 +218,4 @@ impl Cluster {
             .as_ref()
             .expect("the caller asked for a standby")
     }
-}
-
-/// The port is part of the socket's name; TCP is off unless a setting turns it on.
-fn port(settings: &[(String, String)]) -> Result<u16, Error> {
-    match settings.iter().rfind(|(name, _)| name == "port") {
-        None => Ok(5432),
-        Some((_, value)) => value.parse().map_err(|_| Error::Program {
-            program: "postgres".to_owned(),
-            output: format!("`port` is no number: `{value}`"),
-        }),
-    }
-}
-
-/// Appends the settings of the primary, which its copy, the standby, shares.
-fn configure(data: &Path, sockets: &Path, options: &Options, port: u16) -> Result<(), Error> {
-    let sockets = sockets.display().to_string();
-    let port = port.to_string();
-    let mut settings = vec![
-        ("listen_addresses", ""),
-        ("unix_socket_directories", &sockets),
-        ("unix_socket_permissions", "0700"),
-        ("port", &port),
-        // Inside the data directory, so that a killed server leaves none behind.
-        ("dynamic_shared_memory_type", "mmap"),
-        ("cluster_name", "pgcutover sandbox"),
-        ("log_line_prefix", "%m [%p] %a "),
-    ];
-    if !options.durable {
-        settings.extend([("fsync", "off"), ("full_page_writes", "off")]);
-    }
-    let asked = options.settings.iter();
-    settings.extend(asked.map(|(name, value)| (name.as_str(), value.as_str())));
-    append(data, &settings)
-}
-
-/// Makes the standby as a copy of a primary that has never run, so that no
-/// `pg_basebackup` is needed: both start from the same shutdown checkpoint, and
-/// the slot keeps the WAL from there on.
-fn follow(account: Account, primary: &Server, standby: &Server) -> Result<(), Error> {
-    let data = standby.data_dir();
-    template::clone(account, &primary.data_dir(), &data)?;
-    let sockets = primary.socket_dir().display();
-    let source = format!(
-        "host={sockets} port={} user={SUPERUSER} application_name=standby",
-        primary.port()
-    );
-    append(
-        &data,
-        &[
-            ("port", &standby.port().to_string()),
-            ("primary_conninfo", &source),
-            ("primary_slot_name", SLOT),
-        ],
-    )?;
-    account.write(&data.join("standby.signal"), "")
-}
-
-/// The last line for a setting wins.
-fn append(data: &Path, settings: &[(&str, &str)]) -> Result<(), Error> {
-    let path = data.join("postgresql.conf");
-    let lines: String = settings
-        .iter()
-        .map(|(name, value)| {
-            let value = value.replace('\\', "\\\\").replace('\'', "''");
-            format!("{name} = '{value}'\n")
-        })
-        .collect();
-    OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .and_then(|mut file| file.write_all(lines.as_bytes()))
-        .map_err(Error::io(format!("write `{}`", path.display())))
 }

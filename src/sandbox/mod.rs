@@ -10,8 +10,11 @@ mod binaries;
 mod client;
 mod cluster;
 mod error;
+#[cfg(feature = "fetch")]
+mod fetch;
 pub mod load;
 mod server;
+mod settings;
 mod template;
 mod undertaker;
 

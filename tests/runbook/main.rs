@@ -5,6 +5,11 @@
 
 mod broken;
 mod examples;
+mod flagctl;
+mod mangled;
+mod reference;
+mod rules;
+mod schema;
 
 use std::path::{Path, PathBuf};
 

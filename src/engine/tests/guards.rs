@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::{World, forward};
-use crate::engine::message::{Ask, Message};
+use crate::engine::message::Ask;
 use crate::engine::throttle;
 use crate::plan::fixture::{backfill, lag_guard, phase, plan};
 use crate::reading::{Absence, Reading};
@@ -119,28 +119,12 @@ fn the_operator_ceiling_and_the_guards_do_not_multiply() {
 }
 
 #[test]
-fn lost_time_is_charged_to_its_reason() {
+fn the_account_of_lost_time_names_whoever_takes_most() {
     let mut world = copying();
-    lag(&mut world, 6.0, 10);
-    lag(&mut world, 0.0, 1);
-    world.ask(Ask::Pause);
-    for _ in 0..4 {
-        lag(&mut world, 0.0, 1);
-    }
-    let lost = |who: &str| {
-        world
-            .memory
-            .lost
-            .get(who)
-            .map_or(0.0, Duration::as_secs_f64)
-    };
-    assert!((lost("lag") - 5.0).abs() <= 0.6, "{:?}", world.memory.lost);
-    assert!(
-        (lost("pause") - 4.0).abs() <= 1.1,
-        "{:?}",
-        world.memory.lost
-    );
-    world.input(Message::Tick);
-    world.succeed(&forward("copy"));
-    assert!(world.memory.lost.is_empty(), "it went into the summary");
+    let reason = |world: &World| throttle::reason(&throttle::pace(&world.run, &world.memory));
+    assert_eq!(reason(&world), None);
+    lag(&mut world, 6.0, 1);
+    assert_eq!(reason(&world).as_deref(), Some("lag"));
+    world.ask(Ask::Pace { pace: Percent(30) });
+    assert_eq!(reason(&world).as_deref(), Some("pace"));
 }

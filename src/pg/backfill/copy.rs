@@ -57,12 +57,18 @@ impl Worker {
             (true, _) => (&self.statements.update_one, vec![&stretch.last]),
             (_, after) => {
                 let keys = after.iter().chain([&stretch.last]);
-                (self.statements.update.behind(after.as_ref()), keys.collect())
+                (
+                    self.statements.update.behind(after.as_ref()),
+                    keys.collect(),
+                )
             }
         };
         let parameters = parameters(keys, None);
         let update = client.execute(statement, &parameters);
-        let (_, written) = self.session.run(try_join(self.ledger.enter(client), update)).await?;
+        let (_, written) = self
+            .session
+            .run(try_join(self.ledger.enter(client), update))
+            .await?;
         Ok(written)
     }
 
@@ -73,7 +79,12 @@ impl Worker {
         let rows = self.rows();
         let look = async {
             match look_ahead && self.bisection.is_none() {
-                true => self.statements.walk.next(client, next.last_key.as_ref(), rows).await,
+                true => {
+                    self.statements
+                        .walk
+                        .next(client, next.last_key.as_ref(), rows)
+                        .await
+                }
                 false => Ok(None),
             }
         };
@@ -107,7 +118,8 @@ impl Worker {
     }
 
     async fn enter_sweep(&mut self) -> Result<(), Fault> {
-        self.record(self.at.entering(Stage::Sweep), 0, Instant::now()).await
+        self.record(self.at.entering(Stage::Sweep), 0, Instant::now())
+            .await
     }
 
     /// Puts the one row of a failed chunk into quarantine, if there is room.

@@ -9,9 +9,15 @@ use crate::plan::Table;
 /// with another identity is void: rows may stand in another order behind it.
 /// Null where there is no such table.
 pub(super) async fn read(client: &Client, table: &Table) -> Result<Value, Error> {
-    let columns: Vec<&str> = table.key.iter().map(|column| column.name.as_str()).collect();
+    let columns: Vec<&str> = table
+        .key
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     let sql = include_str!("sql/identity.sql");
-    let found = client.query_opt(sql, &[&table.schema, &table.name, &columns]).await?;
+    let found = client
+        .query_opt(sql, &[&table.schema, &table.name, &columns])
+        .await?;
     let table: Value = found.map_or(Value::Null, |row| row.get("identity"));
     Ok(json!({ "system": system(client).await?, "table": table }))
 }
@@ -23,6 +29,8 @@ async fn system(client: &Client) -> Result<Option<String>, Error> {
     if !client.query_one(sql, &[]).await?.get::<_, bool>("readable") {
         return Ok(None);
     }
-    let row = client.query_one(include_str!("sql/system.sql"), &[]).await?;
+    let row = client
+        .query_one(include_str!("sql/system.sql"), &[])
+        .await?;
     Ok(row.get("system"))
 }

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error, Statement};
 
 use super::checkpoint::Checkpoint;
 use crate::pg::keyset::{Key, count};
-use crate::run::event::RunId;
+use crate::pg::lease::Lease;
 use crate::run::fault::Fault;
 use crate::runbook::StepId;
 
@@ -21,16 +21,6 @@ const WORKER: i32 = 0;
 /// Whatever the database's default is: another isolation level would turn
 /// every concurrent write into a serialization failure.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-
-/// The fencing token: every chunk's transaction checks it, so that a stale
-/// lead's chunk cannot commit.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// The run.
-    pub run: RunId,
-    /// The token in that run's lease row.
-    pub token: String,
-}
 
 /// Where the rows of one backfill are, with the statements on them. The
 /// statements of a call are sent at once, ahead of their answers.
@@ -61,7 +51,9 @@ impl Ledger {
     ) -> Result<Self, Error> {
         Ok(Self {
             fence: client.prepare(include_str!("sql/fence.sql")).await?,
-            save: client.prepare(include_str!("sql/checkpoint_save.sql")).await?,
+            save: client
+                .prepare(include_str!("sql/checkpoint_save.sql"))
+                .await?,
             lease,
             step,
             attempt,
@@ -73,7 +65,9 @@ impl Ledger {
     pub(super) async fn resume(&self, client: &Client, identity: &Value) -> Result<Start, Error> {
         let sql = include_str!("sql/checkpoint_load.sql");
         let (run, step) = self.names();
-        let found = client.query_opt(sql, &[run, &step, &self.attempt, &WORKER]).await?;
+        let found = client
+            .query_opt(sql, &[run, &step, &self.attempt, &WORKER])
+            .await?;
         if let Some(row) = &found
             && &row.get::<_, Value>("identity") == identity
             && let Some(at) = Checkpoint::of(row)
@@ -100,12 +94,16 @@ impl Ledger {
         first: &Checkpoint,
         identity: &Value,
     ) -> Result<(), Error> {
-        let sql = client.prepare(include_str!("sql/checkpoint_begin.sql")).await?;
+        let sql = client
+            .prepare(include_str!("sql/checkpoint_begin.sql"))
+            .await?;
         let (run, step) = self.names();
         let rows = first.chunk_rows.cast_signed();
         self.transaction(client, async {
             let attempt = &self.attempt;
-            client.execute(&sql, &[run, &step, attempt, &WORKER, &rows, identity]).await
+            client
+                .execute(&sql, &[run, &step, attempt, &WORKER, &rows, identity])
+                .await
         })
         .await
         .map(drop)
@@ -132,8 +130,8 @@ impl Ledger {
         let [visited, written, swept, chunks, busy] = counts.map(u64::cast_signed);
         let (attempt, stage) = (&self.attempt, at.stage.word());
         let parameters: [&(dyn ToSql + Sync); 12] = [
-            run, &step, attempt, &WORKER, &stage, &key, &visited, &written, &swept, &chunks,
-            &rows, &busy,
+            run, &step, attempt, &WORKER, &stage, &key, &visited, &written, &swept, &chunks, &rows,
+            &busy,
         ];
         Ok(client.execute(&self.save, &parameters).await? == 1)
     }
@@ -151,11 +149,15 @@ impl Ledger {
         fault: &Fault,
         at: &Checkpoint,
     ) -> Result<bool, Error> {
-        let sql = client.prepare(include_str!("sql/quarantine_add.sql")).await?;
+        let sql = client
+            .prepare(include_str!("sql/quarantine_add.sql"))
+            .await?;
         let (run, step) = self.names();
         let add = async {
             let (state, message) = (&fault.sqlstate, &fault.message);
-            client.execute(&sql, &[run, &step, &self.attempt, &key.0, state, message]).await
+            client
+                .execute(&sql, &[run, &step, &self.attempt, &key.0, state, message])
+                .await
         };
         let both = try_join(add, self.save(client, at));
         let (_, saved) = self.transaction(client, both).await?;
@@ -167,7 +169,9 @@ impl Ledger {
         let sql = include_str!("sql/quarantine_load.sql");
         let (run, step) = self.names();
         let rows = client.query(sql, &[run, &step, &self.attempt]).await?;
-        let entries = rows.iter().map(|row| (Key(row.get("key")), row.get("message")));
+        let entries = rows
+            .iter()
+            .map(|row| (Key(row.get("key")), row.get("message")));
         Ok(entries.collect())
     }
 
@@ -181,14 +185,16 @@ impl Ledger {
     ) -> Result<T, Error> {
         let begun = client.batch_execute(BEGIN);
         let committed = client.batch_execute("COMMIT");
-        let (_, (), done, ()) =
-            try_join4(begun, self.hold_lease(client), work, committed).await?;
+        let (_, (), done, ()) = try_join4(begun, self.hold_lease(client), work, committed).await?;
         Ok(done)
     }
 
     async fn hold_lease(&self, client: &Client) -> Result<(), Error> {
         let Lease { run, token } = &self.lease;
-        client.execute(&self.fence, &[&run.0, token]).await.map(drop)
+        client
+            .execute(&self.fence, &[&run.0, token])
+            .await
+            .map(drop)
     }
 
     fn names(&self) -> (&String, &str) {

@@ -26,6 +26,7 @@
 use tokio::sync::watch;
 
 use super::cadence::Control;
+use super::lease::Lease;
 use super::session::Session;
 use crate::plan::Table;
 use crate::run::event::BackfillSummary;
@@ -40,8 +41,6 @@ mod identity;
 mod ledger;
 mod sweep;
 mod worker;
-
-pub use ledger::Lease;
 
 /// One backfill to begin or to go on with.
 #[derive(Clone)]
@@ -83,7 +82,7 @@ pub async fn run(
     session: Session,
     job: Job,
     control: watch::Receiver<Control>,
-    progress: impl FnMut(BackfillProgress) + Send + 'static,
+    progress: impl FnMut(BackfillProgress) + Send + Sync + 'static,
 ) -> Result<Ended, Fault> {
     let worker = worker::Worker::open(session, job, control, Box::new(progress)).await?;
     worker.run().await

@@ -78,14 +78,19 @@ impl Worker {
     }
 
     fn is_set_aside(&self, key: &Key) -> bool {
-        self.quarantine.iter().any(|(set_aside, _)| set_aside == key)
+        self.quarantine
+            .iter()
+            .any(|(set_aside, _)| set_aside == key)
     }
 
     /// A single row that cannot even be read as it should be: right for one in
     /// quarantine, a fault for any other.
     pub(super) async fn step_over(&mut self, failure: Failure) -> Result<(), Fault> {
         let (client, after) = (self.session.client(), self.at.last_key.as_ref());
-        let next = self.session.run(self.statements.walk.next(client, after, 1)).await?;
+        let next = self
+            .session
+            .run(self.statements.walk.next(client, after, 1))
+            .await?;
         match next {
             Some(stretch) if self.is_set_aside(&stretch.last) => {
                 let at = Checkpoint {
@@ -99,12 +104,7 @@ impl Worker {
         }
     }
 
-    async fn finish(
-        &mut self,
-        at: Checkpoint,
-        visited: u64,
-        began: Instant,
-    ) -> Result<(), Fault> {
+    async fn finish(&mut self, at: Checkpoint, visited: u64, began: Instant) -> Result<(), Fault> {
         seam("sweep-before-done");
         self.record(at.entering(Stage::Done), visited, began).await
     }

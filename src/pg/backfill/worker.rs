@@ -162,7 +162,10 @@ impl Worker {
     pub(super) fn expect_saved(saved: bool) -> Result<(), Fault> {
         match saved {
             true => Ok(()),
-            false => Err(Fault::new(Trouble::Changed, "the backfill's checkpoint is gone")),
+            false => Err(Fault::new(
+                Trouble::Changed,
+                "the backfill's checkpoint is gone",
+            )),
         }
     }
 
@@ -227,6 +230,7 @@ impl Worker {
             swept: self.at.rows_swept,
             last_key: last_key.map(Key::shown).unwrap_or_default(),
             conflicts: self.cadence.conflicts(),
+            lost_ms: self.cadence.lost_ms(),
             trouble,
         }
     }
@@ -252,7 +256,9 @@ impl Statements {
             width,
             walk: Walk::prepare(client, width, |ends| sql.bound(ends)).await?,
             update: Ranged::prepare(client, width, Reach::Within, |ends| sql.update(ends)).await?,
-            update_one: client.prepare_typed(&update_one, &vec![Type::TEXT; width]).await?,
+            update_one: client
+                .prepare_typed(&update_one, &vec![Type::TEXT; width])
+                .await?,
             sweep: Ranged::prepare(client, width, Reach::Onwards, |ends| sql.sweep(ends)).await?,
         })
     }

@@ -31,7 +31,9 @@ impl Backoff {
         if self.failures == TRIES {
             return None;
         }
-        let full = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+        let full = FIRST
+            .saturating_mul(1 << self.failures.min(16))
+            .min(LONGEST);
         self.failures += 1;
         // Seeded anew each time: enough of a coin, and no dependency.
         let coin = RandomState::new().hash_one(self.failures) % 1000;
@@ -49,7 +51,11 @@ mod tests {
         let waits: Vec<_> = std::iter::from_fn(|| backoff.wait()).collect();
         assert_eq!(waits.len(), TRIES as usize);
         assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST);
-        assert!(waits[10..].iter().all(|wait| (LONGEST / 2..=LONGEST).contains(wait)));
+        assert!(
+            waits[10..]
+                .iter()
+                .all(|wait| (LONGEST / 2..=LONGEST).contains(wait))
+        );
         assert_eq!(backoff.wait(), None);
         backoff.reset();
         assert!(backoff.wait().is_some());

@@ -148,7 +148,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_pace_ends_the_rest_of_the_old_one() {
-        let crawl = Control { duty: Percent(1), ..Control::FULL };
+        let crawl = Control {
+            duty: Percent(1),
+            ..Control::FULL
+        };
         let (driver, control) = watch::channel(crawl);
         let mut pacer = Pacer::new(control);
         let busy = Duration::from_secs(3600);
@@ -159,7 +162,11 @@ mod tests {
 
     #[tokio::test]
     async fn it_waits_until_told_to_go_and_says_so() {
-        let pause = Control { go: false, reason: Some("pause".to_owned()), ..Control::FULL };
+        let pause = Control {
+            go: false,
+            reason: Some("pause".to_owned()),
+            ..Control::FULL
+        };
         let (driver, control) = watch::channel(pause);
         let mut pacer = Pacer::new(control);
         let pass = pacer.pass(Duration::ZERO, || {
@@ -172,9 +179,18 @@ mod tests {
     #[tokio::test]
     async fn stop_ends_a_pause_a_rest_and_a_back_off() {
         for control in [
-            Control { go: false, ..Control::FULL },
-            Control { duty: Percent(1), ..Control::FULL },
-            Control { duty: Percent::ZERO, ..Control::FULL },
+            Control {
+                go: false,
+                ..Control::FULL
+            },
+            Control {
+                duty: Percent(1),
+                ..Control::FULL
+            },
+            Control {
+                duty: Percent::ZERO,
+                ..Control::FULL
+            },
         ] {
             let (driver, receiver) = watch::channel(control);
             let mut pacer = Pacer::new(receiver);

@@ -66,7 +66,9 @@ impl Comparison {
     ) -> Result<Self, Fault> {
         let session = ChunkedSession::new(session, job.spec.chunk.target).await?;
         let client = session.client();
-        session.run(client.batch_execute("SET default_transaction_read_only = on")).await?;
+        session
+            .run(client.batch_execute("SET default_transaction_read_only = on"))
+            .await?;
         let sql = ParitySql::new(&job.table, &job.spec);
         let (width, compare) = (sql.key_width(), |ends| sql.compare(ends));
         let onwards = Ranged::prepare(client, width, Reach::Onwards, compare);
@@ -98,7 +100,9 @@ impl Comparison {
             }
             let rows = u64::from(self.cadence.rows());
             let pass = match self.chunk(rows).await {
-                Ok(Some(visited)) if visited < rows => return self.summary().await.map(Ended::Done),
+                Ok(Some(visited)) if visited < rows => {
+                    return self.summary().await.map(Ended::Done);
+                }
                 Ok(Some(_)) => Pass::Go,
                 Ok(None) => Pass::Stop,
                 Err(fault) if fault.trouble == Trouble::ConnectionLost => return Err(fault),
@@ -126,7 +130,8 @@ impl Comparison {
         self.cadence.done(busy);
         self.after = Some(look.last);
         self.tally.suspects += found;
-        self.tally.add_rows(look.visited, look.compared, Instant::now());
+        self.tally
+            .add_rows(look.visited, look.compared, Instant::now());
         self.tally.add_verdict(&confirmed, hot);
         (self.report)(self.tally.progress(self.rows_estimate));
         Ok(Some(look.visited))
@@ -162,7 +167,10 @@ impl Comparison {
             Some(_) => &self.compare_again,
         };
         let parameters = parameters(after.into_iter().chain(last), Some(&limit));
-        let rows = self.session.client().query(compare.behind(after), &parameters);
+        let rows = self
+            .session
+            .client()
+            .query(compare.behind(after), &parameters);
         let rows = self.session.run(rows).await?;
         Ok(Look::of(&rows, self.width))
     }
@@ -200,6 +208,8 @@ impl Look {
 
 /// `pg_current_wal_lsn()`, and the server's clock.
 async fn position(client: &Client) -> Result<(String, Timestamp), Error> {
-    let row = client.query_one(include_str!("sql/position.sql"), &[]).await?;
+    let row = client
+        .query_one(include_str!("sql/position.sql"), &[])
+        .await?;
     Ok((row.get("wal"), row.get("at")))
 }

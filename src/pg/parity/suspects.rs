@@ -60,7 +60,8 @@ mod tests {
     use super::*;
 
     fn differences(rows: &[(&str, &str)]) -> Differences {
-        let entry = |(key, image): &(&str, &str)| (Key(vec![(*key).to_owned()]), (*image).to_owned());
+        let entry =
+            |(key, image): &(&str, &str)| (Key(vec![(*key).to_owned()]), (*image).to_owned());
         rows.iter().map(entry).collect()
     }
 
@@ -72,11 +73,19 @@ mod tests {
             ("late", "a"),
             ("hot", "a"),
         ]));
-        suspects.look(differences(&[("same", "a"), ("late", "b"), ("hot", "b"), ("new", "a")]));
+        suspects.look(differences(&[
+            ("same", "a"),
+            ("late", "b"),
+            ("hot", "b"),
+            ("new", "a"),
+        ]));
         assert!(!suspects.is_settled());
         suspects.look(differences(&[("late", "b"), ("hot", "c")]));
         let (confirmed, hot) = suspects.verdict();
-        assert_eq!(confirmed, [Key(vec!["same".to_owned()]), Key(vec!["late".to_owned()])]);
+        assert_eq!(
+            confirmed,
+            [Key(vec!["same".to_owned()]), Key(vec!["late".to_owned()])]
+        );
         assert_eq!(hot, 1);
     }
 }

@@ -40,7 +40,8 @@ impl Tally {
         self.confirmed += confirmed.len() as u64;
         self.hot += hot;
         let room = SAMPLES.saturating_sub(self.samples.len());
-        self.samples.extend(confirmed.iter().take(room).map(Key::to_string));
+        self.samples
+            .extend(confirmed.iter().take(room).map(Key::to_string));
     }
 
     /// Share of the compared rows whose verdict is firm, equal or not. Where

@@ -25,32 +25,7 @@ impl Lowering<'_> {
             let hint = "give it `throttle`, `stall` or `hold`";
             self.fault_with("missing-field", &raw.span, "this guard does nothing", hint);
         }
-        let rungs = [
-            (
-                throttle,
-                guard.throttle.as_ref().map(|raw| &raw.value.above.span),
-            ),
-            (
-                stall.map(|stall| stall.at),
-                guard.stall.as_ref().map(|raw| &raw.value.above.span),
-            ),
-            (hold, guard.hold.as_ref().map(|raw| &raw.value.above.span)),
-        ];
-        let mut below = 0.0;
-        for (rung, span) in rungs {
-            if let (Some(rung), Some(span)) = (rung, span) {
-                if rung.above < below {
-                    let message = "this rung is lower than the one before it";
-                    self.fault_with(
-                        "bad-threshold",
-                        span,
-                        message,
-                        "throttle, then stall, then hold",
-                    );
-                }
-                below = rung.above;
-            }
-        }
+        self.check_ladder(guard, [throttle, stall.map(|stall| stall.at), hold]);
         Some(Guard {
             id: GuardId::new(guard.id.value.clone()),
             every: self.positive(guard.every.as_ref(), Duration::from_secs(1)),
@@ -60,6 +35,31 @@ impl Lowering<'_> {
             hold,
             no_data: self.no_data(guard.no_data.as_ref()),
         })
+    }
+
+    /// Tells a rung that trips before the gentler one.
+    fn check_ladder(&mut self, raw: &raw::Guard, rungs: [Option<Threshold>; 3]) {
+        let spans = [
+            raw.throttle.as_ref().map(|rung| &rung.value.above.span),
+            raw.stall.as_ref().map(|rung| &rung.value.above.span),
+            raw.hold.as_ref().map(|rung| &rung.value.above.span),
+        ];
+        let mut below = 0.0;
+        for (rung, span) in rungs.into_iter().zip(spans) {
+            let (Some(rung), Some(span)) = (rung, span) else {
+                continue;
+            };
+            if rung.above < below {
+                let message = "this rung is lower than the one before it";
+                self.fault_with(
+                    "bad-threshold",
+                    span,
+                    message,
+                    "throttle, then stall, then hold",
+                );
+            }
+            below = rung.above;
+        }
     }
 
     fn signal(&mut self, raw: &At<raw::Guard>) -> Option<Signal> {

@@ -88,6 +88,10 @@ impl Lowering<'_> {
             let message = "an address comes from `url_env` or from `service`, not from both";
             self.fault("exactly-one", &service.span, message);
         }
+        if let Some(name) = url_env.filter(|name| !is_variable(&name.value)) {
+            let message = "this is not the name of an environment variable";
+            self.fault_with("bad-value", &name.span, message, "such as \"DATABASE_URL\"");
+        }
         match (url_env, service) {
             (Some(name), _) => Some(ConnectionSource::UrlEnv(name.value.clone())),
             (None, Some(name)) => Some(ConnectionSource::Service(name.value.clone())),
@@ -203,4 +207,9 @@ impl Lowering<'_> {
                 .map_or(default.max_waiters, |n| n.value),
         }
     }
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -12,13 +12,14 @@ mod names;
 mod phase;
 mod reversal;
 mod scalar;
+mod sql;
 mod step;
 mod vars;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
+use crate::digest::sha256_hex;
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::raw::{At, Document};
@@ -42,6 +43,9 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// The files that they point into.
     pub sources: Sources,
+    /// The environments that the runbook has, by name: `check` loads each, for
+    /// a value of one that is not chosen is not looked at.
+    pub environments: Vec<String>,
 }
 
 impl Loaded {
@@ -72,10 +76,14 @@ pub fn load(text: &str, name: &str, files: &dyn Files, environment: Option<&str>
         accepted: Vec::new(),
         added: Vec::new(),
     };
-    let runbook = shaped
-        .document
-        .map(|document| lowering.document(&document, environment));
-    lowering.finish(runbook)
+    let document = shaped.document.as_ref();
+    let runbook = document.map(|document| lowering.document(document, environment));
+    let environments = document.map(|document| &document.environments.0);
+    let environments = environments
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.value.clone());
+    lowering.finish(runbook, environments.collect())
 }
 
 /// The state of one pass over the raw shapes.
@@ -143,7 +151,7 @@ impl Lowering<'_> {
     }
 
     /// Sorts what was told, and gives the runbook out where that is no fault.
-    fn finish(mut self, runbook: Option<Runbook>) -> Loaded {
+    fn finish(mut self, runbook: Option<Runbook>, environments: Vec<String>) -> Loaded {
         self.found
             .sort_by_key(|told| (told.place.file, told.place.start, told.code));
         self.found.dedup();
@@ -162,6 +170,7 @@ impl Lowering<'_> {
             faults,
             warnings,
             sources: self.sources,
+            environments,
         }
     }
 
@@ -235,16 +244,17 @@ impl Lowering<'_> {
 /// SHA-256 over the runbook and its files, each with its length, in the order
 /// of the files' names.
 fn hash<'t>(runbook: &'t str, files: impl Iterator<Item = (&'t str, &'t str)>) -> String {
-    let mut hasher = Sha256::new();
-    for (name, text) in std::iter::once(("", runbook)).chain(files) {
-        for part in [name, text] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
-    }
-    hasher
-        .finalize()
+    let texts = std::iter::once(("", runbook)).chain(files);
+    let texts: Vec<&[u8]> = texts
+        .flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()])
+        .collect();
+    let lengths: Vec<[u8; 8]> = texts
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .map(|text| (text.len() as u64).to_be_bytes())
+        .collect();
+    let parts = lengths
+        .iter()
+        .zip(&texts)
+        .flat_map(|(length, text)| [&length[..], text]);
+    sha256_hex(parts)
 }

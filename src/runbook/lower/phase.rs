@@ -3,7 +3,7 @@
 use super::Lowering;
 use crate::runbook::raw::{self, At, Document};
 use crate::runbook::sql::lint::Role;
-use crate::runbook::{Enter, Phase, PhaseId};
+use crate::runbook::{Enter, Phase, PhaseId, RoleId, Step};
 
 /// Where a step stands.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,8 @@ pub(super) struct Spot {
     pub(super) no_return: bool,
     /// An irreversible step comes before it.
     pub(super) past: bool,
+    /// Its phase has rollback steps of its own.
+    pub(super) rollback: bool,
 }
 
 impl Lowering<'_> {
@@ -51,28 +53,20 @@ impl Lowering<'_> {
         if let Some(owner) = &fields.owner {
             self.role(owner, document);
         }
-        let mut spot = Spot {
+        let spot = Spot {
             step: 0,
             role: if last { Role::Last } else { Role::Early },
             no_return,
             past: *past,
+            rollback: fields.rollback.is_some(),
         };
-        let mut steps = Vec::new();
-        for step in &fields.step {
-            steps.extend(self.step(step, spot));
-            spot.past |= step.value.irreversible.is_some();
-        }
-        *past = spot.past;
+        let steps = self.steps(&fields.step, spot, past);
         let back = Spot {
             role: Role::Back,
             ..spot
         };
-        let rollback = fields.rollback.as_ref().map(|steps| {
-            steps
-                .iter()
-                .filter_map(|step| self.step(step, back))
-                .collect()
-        });
+        let rollback = fields.rollback.as_ref();
+        let rollback = rollback.map(|steps| self.steps(steps, back, &mut false));
         let gates = fields
             .gate
             .iter()
@@ -83,7 +77,7 @@ impl Lowering<'_> {
             owner: fields
                 .owner
                 .as_ref()
-                .map(|owner| crate::runbook::RoleId::new(owner.value.clone())),
+                .map(|owner| RoleId::new(owner.value.clone())),
             notes: fields.notes.as_ref().map(|notes| self.plain(notes)),
             enter: fields
                 .enter
@@ -94,6 +88,20 @@ impl Lowering<'_> {
             rollback,
             gates,
         }
+    }
+
+    /// Steps in order; `past` turns true behind the first irreversible one.
+    fn steps(&mut self, raw: &[At<raw::Step>], spot: Spot, past: &mut bool) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for step in raw {
+            let spot = Spot {
+                past: *past,
+                ..spot
+            };
+            steps.extend(self.step(step, spot));
+            *past |= step.value.irreversible.is_some();
+        }
+        steps
     }
 
     /// The rules between the flag, the steps and `enter`.

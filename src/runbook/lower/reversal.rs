@@ -63,12 +63,16 @@ impl Lowering<'_> {
         if spot.past {
             return Reversal::Keep("past the point of no return: roll forward only".into());
         }
-        self.derived(action, unit).unwrap_or_else(|| {
-            if fields.undo.is_none() && !self.damage.touched(&raw.span) {
-                self.no_way_back(&fields.id);
-            }
-            Reversal::Nothing
-        })
+        if let Some(derived) = self.derived(action, unit) {
+            return derived;
+        }
+        if spot.rollback {
+            return Reversal::Keep("its phase's own rollback takes it back".into());
+        }
+        if fields.undo.is_none() && !self.damage.touched(&raw.span) {
+            self.no_way_back(&fields.id);
+        }
+        Reversal::Nothing
     }
 
     fn no_way_back(&mut self, id: &At<String>) {

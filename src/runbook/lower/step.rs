@@ -7,7 +7,7 @@ use crate::runbook::diagnostic::{Diagnostic, Severity};
 use crate::runbook::raw::{self, At};
 use crate::runbook::source::Place;
 use crate::runbook::sql::lint;
-use crate::runbook::{Step, StepId};
+use crate::runbook::{COMPILE_HAZARDS, Step, StepId};
 
 /// What a step accepts: code, reason, place, and whether it was ever needed.
 pub(super) struct Accepted {
@@ -81,17 +81,21 @@ impl Lowering<'_> {
     fn accepts(&mut self, raw: &raw::Step) -> Vec<Accepted> {
         let mut accepted = Vec::new();
         for (code, reason) in raw.accept.iter() {
-            if lint::is_hazard(&code.value) {
+            // What compile may say shows against a catalog only.
+            let compiled = COMPILE_HAZARDS.contains(&code.value.as_str());
+            if compiled || lint::is_hazard(&code.value) {
                 self.said(reason);
                 accepted.push(Accepted {
                     code: code.value.clone(),
                     reason: reason.value.clone(),
                     place: Place::in_runbook(code.span.clone()),
-                    used: false,
+                    used: compiled,
                 });
             } else {
-                let known: Vec<_> = lint::hazards()
-                    .map(|(code, _)| format!("`{code}`"))
+                let known = lint::hazards().map(|(code, _)| code);
+                let known: Vec<_> = known
+                    .chain(COMPILE_HAZARDS.iter().copied())
+                    .map(|code| format!("`{code}`"))
                     .collect();
                 let message = format!("`{}` is no fault that can be accepted", code.value);
                 let hint = format!("these can: {}", known.join(", "));

@@ -5,12 +5,14 @@
 //! spans in internally tagged enums and under `flatten`.
 
 mod at;
+mod environment;
 mod phase;
 mod scalar;
 
 pub(crate) use at::{At, Entries};
+pub(crate) use environment::Environment;
 pub(crate) use phase::*;
-pub(crate) use scalar::{Day, DoneWhen, Quantity, VarOverride};
+pub(crate) use scalar::{Day, DoneWhen, Quantity};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,10 +33,6 @@ pub(crate) struct Document {
     pub(crate) connections: At<Entries<Connection>>,
     /// What differs when the same runbook runs elsewhere, by environment.
     #[serde(default)]
-    #[allow(
-        dead_code,
-        reason = "the chosen one is laid over the tree; the shape checks the rest"
-    )]
     pub(crate) environments: Entries<Environment>,
     /// Typed variables, rendered by `{{name}}` and `{{name:literal}}`.
     #[serde(default)]
@@ -107,58 +105,6 @@ pub(crate) struct Standby {
     pub(crate) url_env: Option<At<String>>,
     /// A service of `pg_service.conf`, instead of `url_env`.
     pub(crate) service: Option<At<String>>,
-}
-
-/// What differs in one environment, laid over the keys of the same name.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "read through the overlaid tree; the shape checks it here"
-)]
-pub(crate) struct Environment {
-    /// Replaces `cutover.environment`.
-    pub(crate) cutover: Option<EnvironmentCutover>,
-    /// Keys of connections.
-    pub(crate) connections: Option<Entries<Connection>>,
-    /// Values of variables; the type stays.
-    pub(crate) vars: Option<Entries<VarOverride>>,
-    /// Keys of roles.
-    pub(crate) roles: Option<Entries<Role>>,
-    /// Keys of the window.
-    pub(crate) window: Option<EnvironmentWindow>,
-    /// Keys of `ddl`.
-    pub(crate) ddl: Option<Ddl>,
-}
-
-/// What an environment may change of the identity.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "read through the overlaid tree; the shape checks it here"
-)]
-pub(crate) struct EnvironmentCutover {
-    /// Shown in the identity row.
-    pub(crate) environment: At<String>,
-}
-
-/// What an environment may change of the window.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "read through the overlaid tree; the shape checks it here"
-)]
-pub(crate) struct EnvironmentWindow {
-    /// Weekly spans in local time, such as `"Tue-Thu 09:00-16:00"`.
-    pub(crate) allow: Option<Vec<At<String>>>,
-    /// IANA name of the time zone.
-    pub(crate) tz: Option<At<String>>,
-    /// What it holds back.
-    pub(crate) applies_to: Option<Vec<WindowScope>>,
-    /// Days on which it is closed.
-    pub(crate) freeze: Option<Vec<At<Freeze>>>,
 }
 
 /// A variable: exactly one of its fields is its type.

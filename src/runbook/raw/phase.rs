@@ -87,9 +87,9 @@ pub(crate) struct Sql {
     pub(crate) file: Option<At<String>>,
     /// In one transaction with the step's event, or each statement by itself. Default: true.
     pub(crate) transaction: Option<bool>,
-    /// Instead of `ddl.lock_timeout`.
+    /// A duration, instead of `ddl.lock_timeout`.
     pub(crate) lock_timeout: Option<At<String>>,
-    /// On the server; also replaces `ddl.deadline` for long statements such as VALIDATE.
+    /// A duration, on the server; also replaces `ddl.deadline` for long statements such as VALIDATE.
     pub(crate) statement_timeout: Option<At<String>>,
     /// What the last statement has to give.
     pub(crate) expect: Option<At<SqlExpect>>,
@@ -147,7 +147,6 @@ pub(crate) struct Chunk {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Parity {
     /// Old and new in one row.
-    #[schemars(required)]
     pub(crate) same_row: Option<At<SameRow>>,
 }
 
@@ -209,7 +208,7 @@ pub(crate) struct Manual {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wait {
-    /// For that long.
+    /// A duration: for that long.
     #[serde(rename = "for")]
     pub(crate) span: Option<At<String>>,
     /// Until the boolean query gives true.
@@ -283,7 +282,7 @@ pub(crate) struct Signoff {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Soak {
-    /// How much of it.
+    /// A duration: how much of it.
     #[serde(rename = "for")]
     pub(crate) span: At<String>,
     /// Gates and guards whose trouble begins it anew.

@@ -85,8 +85,13 @@ fn writes_are_batched_only_by_an_equality_to_a_constant() {
 
 #[test]
 fn a_comment_cannot_silence_a_lint() {
-    let sql = "-- squawk-ignore require-concurrent-index-creation\nCREATE INDEX i /* squawk-ignore */ ON t (a)";
-    assert_eq!(codes(sql), ["not-concurrent"]);
+    for comment in [
+        "-- squawk-ignore changing-column-type",
+        "-- squawk-ignore-file",
+    ] {
+        let sql = format!("ALTER TABLE t\n{comment}\nALTER COLUMN a TYPE bigint");
+        assert_eq!(codes(&sql), ["column-type-change"], "{comment}");
+    }
 }
 
 #[test]

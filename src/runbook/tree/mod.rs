@@ -10,6 +10,8 @@ mod misplaced;
 mod overlay;
 mod secret;
 
+pub(super) use secret::passwords;
+
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -89,6 +91,8 @@ pub(super) fn shape(text: &str, environment: Option<&str>, sources: &mut Sources
             Diagnostic::fault("syntax", Place::in_runbook(span), error.message())
         });
         shaped.found.extend(syntax);
+        // What was understood so far may hold a secret that a caret would show.
+        secret::refuse(root.get_mut(), &mut shaped, sources);
         return shaped;
     }
     secret::refuse(root.get_mut(), &mut shaped, sources);
@@ -133,7 +137,7 @@ fn read(mut root: Spanned<DeTable<'_>>, shaped: &mut Shaped) {
 fn cut(table: &mut DeTable<'_>, start: usize, span: &Range<usize>, damage: &mut Damage) -> bool {
     let mut any = false;
     retain(table, |key, value| {
-        let hit = key.span() == *span || value.span() == *span;
+        let hit = key.span() == *span || (value.span() == *span && !holds(value, span));
         if hit {
             damage.record(start, key.get_ref(), value.get_ref());
         }
@@ -155,6 +159,13 @@ fn cut(table: &mut DeTable<'_>, start: usize, span: &Range<usize>, damage: &mut 
         }
     }
     any
+}
+
+/// Whether an array has an element of this span: an array of tables has the
+/// span of its first element, and then only the element is meant.
+fn holds(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
+    let array = value.get_ref().as_array();
+    array.is_some_and(|array| array.iter().any(|element| element.span() == *span))
 }
 
 /// Keeps the entries that `keep` says, in their order. The map's own `retain`

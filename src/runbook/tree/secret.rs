@@ -1,5 +1,5 @@
-//! Owns the refusal of secrets in the file; never shows one: the place is
-//! masked in everything that is rendered afterwards.
+//! Owns the refusal of secrets in the file; never shows one: whatever looks
+//! like a password is masked in everything that is rendered.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ const SECRET_KEYS: [&str; 6] = [
 ];
 
 /// Refuses and cuts out literal passwords anywhere, and in connections also
-/// anything that is not the name of an environment variable.
+/// whole addresses, which name no variable and tend to hold one.
 pub(super) fn refuse(root: &mut DeTable<'_>, shaped: &mut Shaped, sources: &mut Sources) {
     let mut secrets = Vec::new();
     collect(root, 0, false, &mut secrets, shaped);
@@ -51,7 +51,7 @@ fn collect(
             DeValue::String(text) => {
                 holds_password(text)
                     || SECRET_KEYS.contains(&key.get_ref().to_lowercase().as_str())
-                    || (connections && key.get_ref() == "url_env" && !is_variable_name(text))
+                    || (connections && text.contains(['/', '@', '=']))
             }
             _ => false,
         };
@@ -88,29 +88,50 @@ fn collect(
     }
 }
 
-/// A URL with a password in its authority or query, or a key-value DSN with one.
+/// Whether a text holds a password: in a URL's authority or query, or in a
+/// key-value DSN.
 fn holds_password(text: &str) -> bool {
-    let in_authority = text.match_indices("://").any(|(at, _)| {
-        let authority = text[at + 3..]
-            .split(['/', '?', '#', ' '])
-            .next()
-            .unwrap_or_default();
-        let user = authority.rsplit_once('@').map(|(user, _)| user);
-        user.is_some_and(|user| {
-            user.split_once(':')
-                .is_some_and(|(_, word)| !word.is_empty())
-        })
-    });
-    let compact: String = text.to_lowercase().split_whitespace().collect();
-    let in_dsn =
-        compact.contains("password=") && (compact.contains("host=") || text.contains("://"));
-    in_authority || in_dsn
+    !passwords(text).is_empty()
 }
 
-fn is_variable_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+/// Where passwords stand in any text, comments and broken syntax included:
+/// `://user:HERE@` and `password=HERE`.
+pub(in crate::runbook) fn passwords(text: &str) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    for (scheme, _) in text.match_indices("://") {
+        let start = scheme + "://".len();
+        let stop = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'');
+        let authority = text[start..].split(stop).next().unwrap_or_default();
+        if let Some((user, _)) = authority.rsplit_once('@')
+            && let Some((name, word)) = user.split_once(':')
+            && !word.is_empty()
+        {
+            let at = start + name.len() + 1;
+            spans.push(at..at + word.len());
+        }
+    }
+    for (key, _) in text.to_ascii_lowercase().match_indices("password") {
+        let rest = &text[key + "password".len()..];
+        let Some(value) = rest.trim_start_matches([' ', '\t']).strip_prefix('=') else {
+            continue;
+        };
+        let value = value.trim_start_matches([' ', '\t']);
+        let start = text.len() - rest.len() + (rest.len() - value.len());
+        let (quote, inside) = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            Some(quote) => (quote, 1),
+            None => ('&', 0),
+        };
+        let stop = |c: char| {
+            c == quote
+                || c == '\n'
+                || (inside == 0 && (c.is_whitespace() || matches!(c, '"' | '\'')))
+        };
+        let word = value[inside..].split(stop).next().unwrap_or_default();
+        if !word.is_empty() {
+            spans.push(start + inside..start + inside + word.len());
+        }
+    }
+    spans
 }
 
 #[cfg(test)]
@@ -122,11 +143,14 @@ mod tests {
         for secret in [
             "postgres://ana:hunter2@db/app",
             "see postgresql://ana:hunter2@db",
-            "postgres://db/app?user=ana&password=x",
-            "host=db password=x",
-            "host = db password = 'x'",
+            "postgres://db/app?user=ana&password=hunter2&sslmode=require",
+            "host=db password=hunter2",
+            "host = db PASSWORD = 'hunter2'",
+            "password = \"hunter2\"",
         ] {
-            assert!(holds_password(secret), "{secret}");
+            let spans = passwords(secret);
+            assert_eq!(spans.len(), 1, "{secret}");
+            assert_eq!(&secret[spans[0].clone()], "hunter2", "{secret}");
         }
         for plain in [
             "postgres://ana@db/app",
@@ -136,6 +160,5 @@ mod tests {
         ] {
             assert!(!holds_password(plain), "{plain}");
         }
-        assert!(is_variable_name("DATABASE_URL") && !is_variable_name("postgres://db"));
     }
 }

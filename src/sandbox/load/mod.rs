@@ -17,6 +17,8 @@ mod flag;
 mod latency;
 mod memory;
 mod shop;
+mod shopper;
+mod slot;
 mod statement;
 mod tally;
 
@@ -28,10 +30,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::error::Error;
-use client::{Client, Slot};
+use client::Client;
 use dice::Dice;
 use flag::ReadFlag;
 use memory::Memory;
+use shopper::Shopper;
+use slot::Slot;
 use tally::Tally;
 
 pub use check::{Check, Column};
@@ -178,18 +182,25 @@ impl Crew {
         }
         let every = Duration::from_secs_f64(f64::from(count) / options.operations_per_second);
         for number in first..first + count {
-            let client = Client::new(
+            let slot = Slot {
+                number: number.into(),
+                of: (options.old_clients + options.new_clients).into(),
+                rows: options.rows,
+            };
+            let shopper = Shopper::new(
                 self.generation,
-                options.dsn.clone(),
-                Slot {
-                    number: number.into(),
-                    of: (options.old_clients + options.new_clients).into(),
-                    rows: options.rows,
-                },
+                slot,
                 ReadFlag::in_directory(&options.flags),
                 Dice::new(options.seed, number),
                 self.tally.clone(),
             );
+            let client = Client {
+                dsn: options.dsn.clone(),
+                generation: self.generation,
+                shopper,
+                dice: Dice::new(!options.seed, number),
+                tally: self.tally.clone(),
+            };
             self.clients
                 .spawn(client.work(every, self.retire.subscribe()));
         }

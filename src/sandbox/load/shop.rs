@@ -10,7 +10,7 @@ const SCHEMA: &str = include_str!("../../../assets/demo.sql");
 const FILL: &str = include_str!("sql/fill.sql");
 
 /// Makes the table `users` in an empty database, with users 1 to `rows`, and
-/// leaves it vacuumed and analyzed. About three seconds a million rows.
+/// leaves it vacuumed and analyzed. Some five seconds a million rows.
 ///
 /// # Errors
 /// [`Error::Sql`] with the statement that failed.

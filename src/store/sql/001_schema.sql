@@ -48,14 +48,14 @@ CREATE TABLE pgcutover.event (
 
 -- The lease fences: a writing transaction reads it FOR KEY SHARE, a take-over
 -- changes the key column `token` and so waits for such transactions, and they
--- fail afterwards.
+-- fail afterwards. Elsewhere than in the journal's database it is a copy.
 CREATE TABLE pgcutover.lease (
     run_id        text PRIMARY KEY,
-    epoch         bigint NOT NULL,
-    token         text NOT NULL UNIQUE,
+    epoch         bigint NOT NULL,        -- counts take-overs, from 1
+    token         text NOT NULL UNIQUE,   -- timeline-epoch-random
     holder        text NOT NULL,          -- session_user
     host          text NOT NULL,
-    pid           int NOT NULL,           -- of the lead's writing session
+    pid           int NOT NULL,           -- of the lead's session that writes the journal
     backend_start timestamptz NOT NULL,
     taken_at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -126,17 +126,90 @@ CREATE TABLE pgcutover.receipt (
     PRIMARY KEY (run_id, step, direction, attempt)
 );
 
--- Raises PGC01 unless the token is the lease's. Held until the transaction ends.
+-- The advisory lock that tells whether anyone still works under a token: the
+-- lead's own sessions hold it shared while they live, fenced transactions while
+-- they run. Nobody takes it exclusively, so it never makes anybody wait.
+CREATE FUNCTION pgcutover.lock_key(p_token text) RETURNS bigint
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hashtextextended(p_token, 0)
+$$;
+
+-- The pids in this database that hold a token's lock. pg_locks shows them to
+-- everybody, where pg_stat_activity would hide another login's backend_start.
+CREATE FUNCTION pgcutover.holders(p_token text) RETURNS SETOF int
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT DISTINCT l.pid FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (l.classid::bigint << 32 | l.objid::bigint) = pgcutover.lock_key(p_token)
+$$;
+
+-- Ends the sessions that work under a token, those that this login may end.
+CREATE FUNCTION pgcutover.end_holders(p_token text) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    holder int;
+    ended  int := 0;
+BEGIN
+    FOR holder IN SELECT pgcutover.holders(p_token) LOOP
+        BEGIN
+            ended := ended + pg_terminate_backend(holder)::int;
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL;  -- fenced all the same, only later: when its transaction ends
+        END;
+    END LOOP;
+    RETURN ended;
+END $$;
+
+-- Which of two leads' tokens came first: by timeline, then by epoch.
+CREATE FUNCTION pgcutover.is_older(p_token text, p_than text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (split_part(p_token, '-', 1)::bigint, split_part(p_token, '-', 2)::bigint)
+         < (split_part(p_than, '-', 1)::bigint, split_part(p_than, '-', 2)::bigint)
+$$;
+
+-- The timeline that WAL is written on: the control file's is older right after
+-- a promotion.
+CREATE FUNCTION pgcutover.timeline() RETURNS bigint
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
+$$;
+
+-- A token that nobody can guess.
+CREATE FUNCTION pgcutover.new_token(p_epoch bigint) RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pgcutover.timeline() || '-' || p_epoch || '-' || gen_random_uuid()
+$$;
+
+-- Raises PGC01 unless the token is the lease's. Held until the transaction ends:
+-- a take-over waits for it.
 CREATE FUNCTION pgcutover.fence(p_run text, p_token text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(pgcutover.lock_key(p_token));
     PERFORM 1 FROM pgcutover.lease WHERE run_id = p_run AND token = p_token FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the lease of run % is held by another lead', p_run USING ERRCODE = 'PGC01';
     END IF;
 END $$;
 
--- The hash of one event, over the previous one's: 64 hex digits of SHA-256.
+-- The lead is alive; false where the lease is not its own any more. Reads the
+-- lease without locking it, so that it waits for nobody but a take-over; the
+-- epoch in the heartbeat's own row, read again then, decides against it.
+-- Does not wait for a synchronous standby: a lost beat costs nothing.
+CREATE FUNCTION pgcutover.beat(p_run text, p_token text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'local', true);
+    UPDATE pgcutover.heartbeat h SET at = clock_timestamp()
+    FROM pgcutover.lease l
+    WHERE h.run_id = p_run AND l.run_id = p_run AND l.token = p_token AND l.epoch = h.epoch;
+    RETURN FOUND;
+END $$;
+
+-- The hash of one event, over the previous one's: 64 hex digits of SHA-256. The
+-- time enters as whole microseconds; before 14 they come from a double, whose
+-- error at this size is a fifth of one, so the rounding is exact.
 CREATE FUNCTION pgcutover.chain(p_previous text, p_run text, p_seq bigint, p_at timestamptz, p_kind text, p_body json)
 RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT encode(sha256(convert_to(
@@ -146,15 +219,17 @@ RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Appends one event: the last statement before COMMIT. Raises PGC01 for a stale
--- lease, PGC02 where p_expected is given and is not the head.
+-- lease, PGC02 where p_expected is given and is not the head. The lease comes
+-- before the head, as in every transaction that was fenced before its work:
+-- the other order would deadlock with a take-over.
 CREATE FUNCTION pgcutover.append(p_run text, p_token text, p_expected bigint, p_kind text, p_body json)
 RETURNS TABLE (seq bigint, at timestamptz, hash text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head pgcutover.head;
 BEGIN
-    SELECT * INTO STRICT head FROM pgcutover.head h WHERE h.run_id = p_run FOR UPDATE;
     PERFORM pgcutover.fence(p_run, p_token);
+    SELECT * INTO STRICT head FROM pgcutover.head h WHERE h.run_id = p_run FOR UPDATE;
     IF p_expected IS NOT NULL AND p_expected <> head.seq THEN
         RAISE EXCEPTION 'the journal of run % is at %, not at %', p_run, head.seq, p_expected
             USING ERRCODE = 'PGC02';
@@ -168,4 +243,89 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- Appends several events or none, and marks the run as ended where p_ended says so.
+CREATE FUNCTION pgcutover.append_all(p_run text, p_token text, p_expected bigint,
+                                     p_kinds text[], p_bodies text[], p_ended text)
+RETURNS TABLE (seq bigint, at timestamptz, hash text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR i IN 1 .. cardinality(p_kinds) LOOP
+        RETURN QUERY SELECT * FROM pgcutover.append(
+            p_run, p_token, p_expected + i - 1, p_kinds[i], p_bodies[i]::json);
+    END LOOP;
+    IF p_ended IS NOT NULL THEN
+        UPDATE pgcutover.run r SET ended = p_ended WHERE r.run_id = p_run;
+    END IF;
+END $$;
+
+-- The roles that a login is or belongs to, by walking the memberships:
+-- pg_has_role would say yes to a superuser for every role. From 16 on, a
+-- membership that can neither be used nor be switched to (what CREATEROLE gives
+-- to the creator of a role) does not count.
+CREATE FUNCTION pgcutover.roles_of(p_user name) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE role AS (
+        SELECT oid, rolname FROM pg_roles WHERE rolname = p_user
+        UNION
+        SELECT parent.oid, parent.rolname
+        FROM role
+        JOIN pg_auth_members m ON m.member = role.oid
+        JOIN pg_roles parent ON parent.oid = m.roleid
+        WHERE coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+           OR coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
+    )
+    SELECT array_agg(rolname::text ORDER BY rolname) FROM role
+$$;
+
+-- Puts an operator's request where the lead finds it, and stamps who asks.
+-- Raises PGC03 where it cannot be put. Callable by whom EXECUTE is granted
+-- (with USAGE on the schema); tables grant nothing.
+CREATE FUNCTION pgcutover.request(p_run text, p_ask json, p_saw bigint, p_saw_hash text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    intent bigint;
+BEGIN
+    IF p_ask IS NULL OR octet_length(p_ask::text) > 8192 OR octet_length(p_saw_hash) > 64 THEN
+        RAISE EXCEPTION 'a request is a JSON object of at most 8192 bytes' USING ERRCODE = 'PGC03';
+    END IF;
+    PERFORM 1 FROM pgcutover.run WHERE run_id = p_run AND ended IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no run % is under way here', p_run USING ERRCODE = 'PGC03';
+    END IF;
+    INSERT INTO pgcutover.intent (run_id, at, by_user, roles, ask, saw, saw_hash)
+        VALUES (p_run, clock_timestamp(), session_user, pgcutover.roles_of(session_user),
+                p_ask, p_saw, p_saw_hash)
+        RETURNING intent_id INTO intent;
+    PERFORM pg_notify('pgcutover', p_run);
+    RETURN intent;
+END $$;
+
+-- Holds the run, from psql: SELECT pgcutover.hold('why'). Without p_run the only
+-- one under way. Returns the intent; pgcutover.reply_of tells what became of it.
+CREATE FUNCTION pgcutover.hold(p_reason text DEFAULT '', p_run text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    open text[];
+BEGIN
+    IF p_run IS NULL THEN
+        SELECT array_agg(run_id ORDER BY created_at) INTO open FROM pgcutover.run WHERE ended IS NULL;
+        IF open IS NULL THEN
+            RAISE EXCEPTION 'no run is under way here' USING ERRCODE = 'PGC03';
+        ELSIF cardinality(open) > 1 THEN
+            RAISE EXCEPTION 'several runs are under way here' USING ERRCODE = 'PGC03',
+                HINT = 'name one: ' || array_to_string(open, ', ');
+        END IF;
+    END IF;
+    RETURN pgcutover.request(coalesce(p_run, open[1]),
+        json_build_object('ask', 'hold', 'reason', coalesce(p_reason, '')), NULL, NULL);
+END $$;
+
+-- The lead's reply to one's own request; NULL while there is none.
+CREATE FUNCTION pgcutover.reply_of(p_intent bigint) RETURNS json
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT reply FROM pgcutover.intent WHERE intent_id = p_intent AND by_user = session_user
+$$;
+
+-- Defaults of the database may grant more than we do.
+REVOKE ALL ON ALL TABLES IN SCHEMA pgcutover FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pgcutover FROM PUBLIC;

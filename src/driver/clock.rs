@@ -1,0 +1,17 @@
+//! The one place where the driver asks what time it is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Now, by this machine's clock.
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// How often the engine is told that time has passed: soaks, retries and the
+/// freshness of readings are as exact as this.
+pub const TICK: Duration = Duration::from_millis(250);
+
+/// The shortest time between two published snapshots, events aside.
+pub const FRAME: Duration = Duration::from_millis(100);

@@ -1,0 +1,71 @@
+//! Says once a second that the lead is alive, on a session of its own.
+//!
+//! Owns that session. A heart that finds its lease gone says so once; a server
+//! that is away is waited for.
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::debug;
+
+use super::Incoming;
+use crate::pg::connect::Target;
+use crate::pg::session::{Purpose, Session, open};
+use crate::store::lease::{self, BEAT, Lease};
+
+/// A beating heart; dropping it stops it.
+pub struct Heartbeat(JoinHandle<()>);
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Heartbeat {
+    /// Starts beating for a lease.
+    pub(super) fn start(target: Target, lease: Lease, outbox: mpsc::Sender<Incoming>) -> Self {
+        Self(tokio::spawn(async move {
+            let mut timer = interval(BEAT);
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut session = None;
+            loop {
+                timer.tick().await;
+                match beat(&target, &lease, &mut session).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        // A closed queue: the loop has ended already.
+                        let _ = outbox.send(Incoming::LeaseLost).await;
+                        return;
+                    }
+                    Err(why) => {
+                        debug!("no heartbeat: {why}");
+                        session = None;
+                    }
+                }
+            }
+        }))
+    }
+}
+
+async fn beat(
+    target: &Target,
+    lease: &Lease,
+    session: &mut Option<Session>,
+) -> Result<bool, String> {
+    if session.is_none() {
+        let opened = open(target, Purpose::Control)
+            .await
+            .map_err(|e| e.to_string())?;
+        lease::attend(&opened, lease)
+            .await
+            .map_err(|fault| fault.to_string())?;
+        *session = Some(opened);
+    }
+    match session {
+        Some(session) => lease::beat(session, lease)
+            .await
+            .map_err(|fault| fault.to_string()),
+        None => Ok(true),
+    }
+}

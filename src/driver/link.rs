@@ -1,0 +1,263 @@
+//! The journal's link: up, or down since then and tried again.
+//!
+//! Owns the lead's session on the journal. When it is lost, another one is
+//! opened with back-off, the lease is rejoined and the journal is read again:
+//! whether an append went through is never guessed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::clock;
+use crate::engine::snapshot;
+use crate::pg::connect::Target;
+use crate::pg::session::{Message, OpenError, Purpose, Session, open};
+use crate::reading::elapsed;
+use crate::run::Run;
+use crate::run::event::Event;
+use crate::run::fault::{Fault, Trouble};
+use crate::store::journal::{Journal, ResumeError, Resumed};
+use crate::store::lease::RejoinError;
+use crate::store::read::ReadError;
+use crate::store::verify::Head;
+
+/// First pause between two attempts; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause between two attempts.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The journal and how it can be reached.
+pub struct Link {
+    target: Target,
+    journal: Journal,
+    notices: Option<tokio::sync::mpsc::Receiver<Message>>,
+    down: Option<Down>,
+}
+
+struct Down {
+    since: Timestamp,
+    error: String,
+    pause: Duration,
+    /// The attempt that is under way. A task of its own, so that whatever else
+    /// comes in does not begin it anew.
+    opening: Option<Opening>,
+}
+
+type Opening = JoinHandle<Result<Session, OpenError>>;
+
+/// What came back with the link.
+#[derive(Debug)]
+pub struct Restored {
+    /// Events that the run has not folded yet.
+    pub events: Vec<Event>,
+    /// Events that the server has lost, which the local log remembers.
+    pub unsaid: Vec<Event>,
+    /// How long it was away.
+    pub outage: Duration,
+    /// The first error.
+    pub error: String,
+}
+
+/// What happened to the link while nothing else did.
+pub enum Change {
+    /// Somebody has put a request there.
+    Requested,
+    /// It is gone.
+    Lost,
+    /// The server answers again: [`Link::rejoin`] with this session.
+    Opened(Box<Session>),
+}
+
+/// Why a lead's link does not come back.
+#[derive(Debug)]
+pub enum LinkError {
+    /// Another lead has taken over.
+    LeaseLost,
+    /// The journal says something else than before.
+    Broken(String),
+}
+
+impl Link {
+    /// A link that is up.
+    pub fn new(target: Target, mut journal: Journal) -> Self {
+        let notices = journal.session_mut().take_messages();
+        Self {
+            target,
+            journal,
+            notices,
+            down: None,
+        }
+    }
+
+    /// The journal; its session may be gone.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Whether it answers.
+    pub fn is_up(&self) -> bool {
+        self.down.is_none()
+    }
+
+    /// For the screen.
+    pub fn standing(&self) -> snapshot::Link {
+        match &self.down {
+            None => snapshot::Link::Up,
+            Some(down) => snapshot::Link::Down {
+                since: down.since,
+                error: down.error.clone(),
+            },
+        }
+    }
+
+    /// Notes that it is gone.
+    pub fn lost(&mut self, error: &str) {
+        if self.down.is_none() {
+            warn!("the journal's link is lost: {error}");
+            self.down = Some(Down {
+                since: clock::now(),
+                error: error.to_owned(),
+                pause: FIRST_PAUSE,
+                opening: None,
+            });
+        }
+    }
+
+    /// Waits for a request, for the loss of the link, or for a server that
+    /// answers again. Safe to be dropped and called again.
+    pub async fn change(&mut self) -> Change {
+        let Some(down) = &mut self.down else {
+            return self.listen().await;
+        };
+        let opening = down.opening.get_or_insert_with(|| {
+            let (target, pause) = (self.target.clone(), down.pause);
+            tokio::spawn(async move {
+                sleep(pause).await;
+                open(&target, Purpose::Lead).await
+            })
+        });
+        let opened = opening.await;
+        down.opening = None;
+        down.pause = (down.pause * 2).min(LAST_PAUSE);
+        match opened {
+            Ok(Ok(session)) => return Change::Opened(Box::new(session)),
+            Ok(Err(error)) => down.error = error.to_string(),
+            Err(panicked) => down.error = panicked.to_string(),
+        }
+        Change::Lost
+    }
+
+    async fn listen(&mut self) -> Change {
+        let closed = self.journal.session().closed();
+        let Some(notices) = &mut self.notices else {
+            let reason = closed.await;
+            self.lost(&reason);
+            return Change::Lost;
+        };
+        tokio::select! {
+            reason = closed => {
+                self.lost(&reason);
+                Change::Lost
+            }
+            notice = notices.recv() => match notice {
+                Some(_) => Change::Requested,
+                None => {
+                    self.lost("the connection was closed");
+                    Change::Lost
+                }
+            },
+        }
+    }
+
+    /// Goes on with a session that answers; not to be dropped midway.
+    ///
+    /// # Errors
+    /// Why this lead is none any more. `Ok(None)`: not this time.
+    pub async fn rejoin(
+        &mut self,
+        session: Session,
+        run: &Run,
+    ) -> Result<Option<Restored>, LinkError> {
+        match self.journal.rejoin(session).await.map_err(Attempt::from) {
+            Ok(resumed) => {
+                self.notices = self.journal.session_mut().take_messages();
+                Ok(self.down.take().map(|down| restored(down, resumed, run)))
+            }
+            Err(Attempt::Again(error)) => {
+                if let Some(down) = &mut self.down {
+                    down.error = error;
+                }
+                Ok(None)
+            }
+            Err(Attempt::Never(error)) => Err(error),
+        }
+    }
+
+    /// Events that others have appended since the run's head.
+    ///
+    /// # Errors
+    /// By what comes next: the link is lost, or the journal cannot be followed.
+    pub async fn catch_up(&mut self, run: &Run) -> Result<Vec<Event>, CatchUp> {
+        let head = Head {
+            seq: run.head,
+            hash: run.head_hash.clone(),
+        };
+        match self.journal.catch_up(&head).await {
+            Ok(events) => Ok(events),
+            Err(ReadError::Fault(fault)) => {
+                self.lost(&fault.message);
+                Err(CatchUp::Lost(fault))
+            }
+            Err(error) => Err(CatchUp::Broken(error.to_string())),
+        }
+    }
+}
+
+fn restored(down: Down, resumed: Resumed, run: &Run) -> Restored {
+    let outage = elapsed(down.since, clock::now());
+    info!("the journal's link is back after {outage:?}");
+    let events = resumed.events.into_iter();
+    Restored {
+        events: events.filter(|event| event.seq > run.head).collect(),
+        unsaid: resumed.unsaid,
+        outage,
+        error: down.error,
+    }
+}
+
+/// Why the journal was not read.
+#[derive(Debug)]
+pub enum CatchUp {
+    /// The link is lost; it will be tried again.
+    Lost(Fault),
+    /// A person has to look.
+    Broken(String),
+}
+
+/// What follows from a failed attempt to come back.
+enum Attempt {
+    Again(String),
+    Never(LinkError),
+}
+
+impl From<ResumeError> for Attempt {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Lease(RejoinError::Lost) => Self::Never(LinkError::LeaseLost),
+            ResumeError::Lease(RejoinError::Moved { .. })
+            | ResumeError::Read(ReadError::Broken(_) | ReadError::Unreadable { .. }) => {
+                Self::Never(LinkError::Broken(error.to_string()))
+            }
+            ResumeError::Lease(RejoinError::Fault(ref fault))
+            | ResumeError::Read(ReadError::Fault(ref fault))
+                if fault.trouble == Trouble::LeaseLost =>
+            {
+                Self::Never(LinkError::LeaseLost)
+            }
+            error => Self::Again(error.to_string()),
+        }
+    }
+}

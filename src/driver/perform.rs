@@ -1,0 +1,136 @@
+//! Effects: which work each one starts.
+//!
+//! Owns the step from an effect to a task; the work itself is in `sql`,
+//! `chunks`, `command` and `probe`. Each task opens its own sessions, and they
+//! end with it.
+
+mod chunks;
+mod command;
+mod probe;
+mod sql;
+mod wait;
+
+use tokio::sync::watch;
+
+use super::tasks::Lever;
+use super::{Driver, Incoming, questions};
+use crate::engine::message::{Effect, Message};
+use crate::engine::proceed;
+use crate::monitor::worst_lag;
+use crate::pg::lease::Lease;
+use crate::pg::step::Stop;
+use crate::run::event::Task;
+use crate::run::progress::Progress;
+use crate::runbook::{Action, Condition, GateId, Signal, Wait};
+
+impl Driver {
+    /// Starts what the engine wants done.
+    pub(super) async fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Perform { task, .. } => self.start(&task),
+            Effect::Probe { task } => self.start_probe(&task),
+            Effect::Stop { task } => self.tasks.stop(&task, Stop::AtSafePoint),
+            Effect::Cancel { task } => self.tasks.stop(&task, Stop::Now),
+            Effect::Sample { gate } => self.sample(&gate),
+            Effect::Reply { intent, reply } => self.reply(intent, reply).await,
+        }
+    }
+
+    fn start(&mut self, task: &Task) {
+        let run = std::sync::Arc::clone(&self.run);
+        let Some(place) = run.plan.step(&task.step) else {
+            return;
+        };
+        match proceed::action_of(place.step, task) {
+            Some(Action::Sql(action)) => self.start_sql(task, place, action),
+            Some(Action::Backfill(spec)) => self.start_backfill(task, place, spec),
+            Some(Action::Parity(spec)) => self.start_parity(task, place, spec),
+            Some(Action::Exec(exec)) => self.start_command(task, exec),
+            Some(Action::Wait(Wait::Until {
+                query,
+                every,
+                timeout,
+            })) => {
+                let until = wait::Until {
+                    on: place.step.step.on.clone(),
+                    query: query.clone(),
+                    every: *every,
+                    timeout: *timeout,
+                };
+                let (lever, stop) = stop_lever();
+                self.tasks.start(
+                    task,
+                    lever,
+                    wait::until(self.questions.clone(), until, stop),
+                );
+            }
+            // A person's and the clock's: nothing to start.
+            Some(Action::Manual(_) | Action::Wait(Wait::For(_))) | None => {}
+        }
+    }
+
+    fn sample(&mut self, gate: &GateId) {
+        let run = std::sync::Arc::clone(&self.run);
+        let Some((_, planned)) = run.plan.gate(gate) else {
+            return;
+        };
+        let Condition::Sql { query, on } = &planned.condition else {
+            return;
+        };
+        let (questions, gate_id) = (self.questions.clone(), gate.clone());
+        let (query, on) = (query.clone(), on.clone());
+        self.tasks.start_sample(gate, async move {
+            let (verdict, reason) = questions::verdict(&questions.ask(&on, &query).await);
+            Message::Sampled {
+                gate: gate_id,
+                verdict,
+                reason,
+            }
+        });
+    }
+
+    /// Hands the guards' signals in, as the monitor last read them.
+    pub(super) async fn read_guards(&mut self) -> Result<(), super::Ended> {
+        let readings = self.readings.borrow_and_update().clone();
+        let run = std::sync::Arc::clone(&self.run);
+        let Some(connection) = run.plan.body.connections.first() else {
+            return Ok(());
+        };
+        for guard in &run.plan.body.guards {
+            let value = match guard.signal {
+                Signal::ReplicationLag => worst_lag(&readings.replication, &connection.standbys),
+            };
+            let guard = guard.id.clone();
+            self.input(Message::Measured { guard, value }).await?;
+        }
+        Ok(())
+    }
+
+    /// What every writing transaction shows.
+    fn lease(&self) -> Lease {
+        let lease = self.link.journal().lease();
+        Lease {
+            run: lease.run.clone(),
+            token: lease.token.clone(),
+        }
+    }
+
+    /// The attempt of the phase that a task belongs to, as the tables have it.
+    fn phase_attempt(&self, phase: usize) -> i32 {
+        let id = &self.run.plan.phases()[phase].id;
+        i32::try_from(self.run.attempt(id)).unwrap_or(i32::MAX)
+    }
+
+    /// Passes progress on; the newest wins, a full queue loses it.
+    fn reporter(&self, task: &Task) -> impl Fn(Progress) + Send + Sync + use<> {
+        let (outbox, task) = (self.outbox.clone(), task.clone());
+        move |progress| {
+            let _ = outbox.try_send(Incoming::Progress(task.clone(), progress));
+        }
+    }
+}
+
+fn stop_lever() -> (Lever, watch::Receiver<Stop>) {
+    let (sender, receiver) = watch::channel(Stop::No);
+    (Lever::Stop(sender), receiver)
+}

@@ -1,0 +1,90 @@
+//! Backfills and comparisons: work that goes chunk by chunk and is paced.
+
+use tokio::sync::watch;
+
+use super::super::Driver;
+use super::super::tasks::Lever;
+use crate::engine::message::Outcome;
+use crate::pg::session::{Purpose, open};
+use crate::pg::{backfill, parity};
+use crate::plan::{StepPlace, Table};
+use crate::run::event::{Summary, Task};
+use crate::run::fault::{Fault, Trouble};
+use crate::run::progress::Progress;
+use crate::runbook::{Backfill, Parity};
+
+impl Driver {
+    pub(super) fn start_backfill(&mut self, task: &Task, place: StepPlace<'_>, spec: &Backfill) {
+        let (Some(target), Some(table)) = self.target_and_table(place) else {
+            return;
+        };
+        let job = backfill::Job {
+            lease: self.lease(),
+            step: task.step.clone(),
+            attempt: self.phase_attempt(place.phase),
+            rows_estimate: self.rows_estimate(&table),
+            table,
+            spec: spec.clone(),
+        };
+        let report = self.reporter(task);
+        let (sender, control) = watch::channel(self.control());
+        self.tasks.start(task, Lever::Pace(sender), async move {
+            let session = match open(&target, Purpose::Backfill).await {
+                Ok(session) => session,
+                Err(error) => return Outcome::NotDone(error.fault()),
+            };
+            let report = move |progress| report(Progress::Backfill(progress));
+            match backfill::run(session, job, control, report).await {
+                Ok(backfill::Ended::Done(summary)) => Outcome::Done(Summary::Backfill(summary)),
+                Ok(backfill::Ended::Stopped) => Outcome::NotDone(stopped()),
+                // Its checkpoint knows what was committed: never in doubt.
+                Err(fault) => Outcome::NotDone(fault),
+            }
+        });
+    }
+
+    pub(super) fn start_parity(&mut self, task: &Task, place: StepPlace<'_>, spec: &Parity) {
+        let (Some(target), Some(table)) = self.target_and_table(place) else {
+            return;
+        };
+        let job = parity::Job {
+            rows_estimate: self.rows_estimate(&table),
+            table,
+            spec: spec.clone(),
+        };
+        let report = self.reporter(task);
+        let (sender, control) = watch::channel(self.control());
+        self.tasks.start(task, Lever::Pace(sender), async move {
+            let session = match open(&target, Purpose::Parity).await {
+                Ok(session) => session,
+                Err(error) => return Outcome::NotDone(error.fault()),
+            };
+            let report = move |progress| report(Progress::Parity(progress));
+            match parity::run(session, job, control, report).await {
+                Ok(parity::Ended::Done(summary)) => Outcome::Done(Summary::Parity(summary)),
+                Ok(parity::Ended::Stopped) => Outcome::NotDone(stopped()),
+                Err(fault) => Outcome::NotDone(fault),
+            }
+        });
+    }
+
+    fn target_and_table(
+        &self,
+        place: StepPlace<'_>,
+    ) -> (Option<crate::pg::connect::Target>, Option<Table>) {
+        let target = self.places.targets.get(&place.step.step.on);
+        (target.cloned(), place.step.table.clone())
+    }
+
+    /// By the catalog, when the plan was made.
+    fn rows_estimate(&self, table: &Table) -> u64 {
+        let name = format!("{}.{}", table.schema, table.name);
+        let tables = &self.run.plan.observed.tables;
+        let size = tables.get(&name).or_else(|| tables.get(&table.name));
+        size.and_then(|size| size.rows).unwrap_or(0)
+    }
+}
+
+fn stopped() -> Fault {
+    Fault::new(Trouble::Interrupted, "stopped at the end of a chunk")
+}

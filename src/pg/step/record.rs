@@ -1,0 +1,190 @@
+//! Owns a task's record, committed together with its work, and the proof that
+//! there is none; never decides what follows from it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use super::{Record, SqlJob};
+use crate::pg::session::{Backend, Session};
+use crate::run::event::{Direction, Event, EventKind, RunId, Seq, Summary, Task};
+use crate::run::fault::{Fault, Trouble};
+
+/// How long a backend that was told to end may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks whether it has ended.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// What a transaction left.
+pub(super) struct Recorded {
+    pub(super) summary: Summary,
+    /// In the journal alone.
+    pub(super) event: Option<Event>,
+}
+
+pub(super) async fn prepare(client: &Client, record: Record) -> Result<Statement, Error> {
+    let sql = match record {
+        Record::Journal => include_str!("sql/append.sql"),
+        Record::Receipt => include_str!("sql/receipt.sql"),
+    };
+    client.prepare(sql).await
+}
+
+/// Writes the record with what [`prepare`] gave; sent when first polled.
+pub(super) async fn write(
+    client: &Client,
+    prepared: &Statement,
+    job: &SqlJob,
+    rows: u64,
+) -> Result<Recorded, Error> {
+    let run = &job.lease.run.0;
+    match job.record {
+        Record::Journal => {
+            let kind = EventKind::StepSucceeded {
+                task: job.task.clone(),
+                summary: Summary::Sql { rows, took_ms: 0 },
+            };
+            let body = serde_json::to_string(&kind).expect("an event is plain data");
+            let row = client
+                .query_one(prepared, &[run, &job.lease.token, &kind.tag(), &body])
+                .await?;
+            let took_ms = took_ms(row.get("body"));
+            let summary = Summary::Sql { rows, took_ms };
+            let kind = EventKind::StepSucceeded {
+                task: job.task.clone(),
+                summary: summary.clone(),
+            };
+            Ok(Recorded {
+                summary,
+                event: Some(event(&row, kind)),
+            })
+        }
+        Record::Receipt => {
+            let step = job.task.step.as_str();
+            let direction = direction(&job.task);
+            let count = i64::try_from(rows).unwrap_or(i64::MAX);
+            let row = client
+                .query_one(prepared, &[run, &step, &direction, &job.attempt, &count])
+                .await?;
+            let took_ms = row.get::<_, i64>("took_ms").unsigned_abs();
+            Ok(Recorded {
+                summary: Summary::Sql { rows, took_ms },
+                event: None,
+            })
+        }
+    }
+}
+
+/// The event that a task of this run committed behind the event `after`, if it
+/// did. Asked only when its backend is proved gone: what is not there now may
+/// come later otherwise.
+///
+/// # Errors
+/// What the server says, or `Other` for an event that cannot be read.
+pub async fn was_recorded(
+    session: &Session,
+    run: &RunId,
+    task: &Task,
+    after: Seq,
+) -> Result<Option<Event>, Fault> {
+    let (step, direction) = (task.step.as_str(), direction(task));
+    let row = session
+        .client()
+        .query_opt(
+            include_str!("sql/recorded.sql"),
+            &[&run.0, &after.0, &step, &direction],
+        )
+        .await
+        .map_err(|error| session.describe(&error))?;
+    row.map(|row| {
+        let kind = serde_json::from_str(row.get("body")).map_err(|error| {
+            Fault::new(Trouble::Other, format!("event not understood: {error}"))
+        })?;
+        Ok(event(&row, kind))
+    })
+    .transpose()
+}
+
+/// Rows that a task's receipt names, where its transaction committed.
+///
+/// # Errors
+/// What the server says.
+pub async fn receipt(
+    session: &Session,
+    run: &RunId,
+    task: &Task,
+    attempt: i32,
+) -> Result<Option<u64>, Fault> {
+    let (step, direction) = (task.step.as_str(), direction(task));
+    let row = session
+        .client()
+        .query_opt(
+            include_str!("sql/receipt_of.sql"),
+            &[&run.0, &step, &direction, &attempt],
+        )
+        .await
+        .map_err(|error| session.describe(&error))?;
+    Ok(row.map(|row| row.get::<_, i64>("rows").unsigned_abs()))
+}
+
+/// Proves that an old backend of ours is gone, and ends it if it is not: it may
+/// still be queued for its lock, or about to commit. Takes up to 10 s; `false`
+/// is no proof, so the outcome stays unknown.
+///
+/// # Errors
+/// What the server says.
+pub async fn backend_gone(control: &Session, old: Backend) -> Result<bool, Fault> {
+    let who: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&old.pid, &old.started];
+    let client = control.client();
+    let describe = |error: Error| control.describe(&error);
+    let began = Instant::now();
+    let mut told = false;
+    loop {
+        let found = client
+            .query_opt(include_str!("sql/backend.sql"), &who)
+            .await
+            .map_err(describe)?;
+        let Some(row) = found else { return Ok(true) };
+        if !row.get::<_, bool>("certain") || began.elapsed() > PATIENCE {
+            return Ok(false);
+        }
+        if !told {
+            client
+                .query(include_str!("sql/end_backend.sql"), &who)
+                .await
+                .map_err(describe)?;
+            told = true;
+        }
+        sleep(GLANCE).await;
+    }
+}
+
+fn event(row: &Row, kind: EventKind) -> Event {
+    Event {
+        seq: Seq(row.get("seq")),
+        at: row.get::<_, Timestamp>("at"),
+        kind,
+        hash: row.get("hash"),
+    }
+}
+
+/// As the server filled it in.
+fn took_ms(body: &str) -> u64 {
+    match serde_json::from_str(body) {
+        Ok(EventKind::StepSucceeded {
+            summary: Summary::Sql { took_ms, .. },
+            ..
+        }) => took_ms,
+        _ => 0,
+    }
+}
+
+/// As the receipt's column has it, and the journal's JSON.
+fn direction(task: &Task) -> &'static str {
+    match task.direction {
+        Direction::Forward => "forward",
+        Direction::Back => "back",
+    }
+}

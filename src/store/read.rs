@@ -1,0 +1,96 @@
+//! Owns the reading of a journal, for leads and observers alike; never writes.
+
+use tokio_postgres::Row as SqlRow;
+
+use super::verify::{Break, Head, Row, follow};
+use crate::pg::session::Session;
+use crate::run::event::{Event, EventKind, RunId, Seq};
+use crate::run::fault::Fault;
+use crate::text::clean_bounded;
+
+/// How many events one query brings.
+const BATCH: i64 = 1000;
+
+/// Why a journal cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The server refused, or is gone: try again by its trouble.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// Somebody has changed it: a person decides.
+    #[error(transparent)]
+    Broken(#[from] Break),
+    /// This program does not know such an event.
+    #[error(
+        "event {seq} `{kind}` cannot be read: {reason}\n\
+         hint: a newer pgcutover may have written it"
+    )]
+    Unreadable {
+        /// The event's number.
+        seq: Seq,
+        /// Its tag.
+        kind: String,
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+/// All events after `from`, in order; `Head::default()` is the beginning. The
+/// chain is followed from there on.
+///
+/// # Errors
+/// [`ReadError`]; [`ReadError::Broken`] too where the journal was rewritten
+/// before `from`, as by a failover to a standby that had less.
+pub async fn events(session: &Session, run: &RunId, from: &Head) -> Result<Vec<Event>, ReadError> {
+    let mut head = from.clone();
+    let mut events = Vec::new();
+    loop {
+        let rows = batch(session, run, head.seq).await?;
+        head = follow(&head, run, &rows)?;
+        let last = rows.len() < BATCH.unsigned_abs() as usize;
+        for row in rows {
+            let (seq, kind) = (row.seq, clean_bounded(&row.kind, 60));
+            events.push(event(row).map_err(|reason| ReadError::Unreadable {
+                seq,
+                kind,
+                reason,
+            })?);
+        }
+        if last {
+            return Ok(events);
+        }
+    }
+}
+
+async fn batch(session: &Session, run: &RunId, after: Seq) -> Result<Vec<Row>, Fault> {
+    let rows = session
+        .client()
+        .query(include_str!("sql/read.sql"), &[&run.0, &after.0, &BATCH])
+        .await
+        .map_err(|error| session.describe(&error))?;
+    Ok(rows.iter().map(row).collect())
+}
+
+fn row(row: &SqlRow) -> Row {
+    Row {
+        seq: Seq(row.get("seq")),
+        at: row.get("at"),
+        kind: row.get("kind"),
+        body: row.get("body"),
+        hash: row.get("hash"),
+    }
+}
+
+/// The event, or what does not fit.
+fn event(row: Row) -> Result<Event, String> {
+    let kind: EventKind = serde_json::from_str(&row.body).map_err(|error| error.to_string())?;
+    if kind.tag() != row.kind {
+        return Err(format!("its body is of `{}`", kind.tag()));
+    }
+    Ok(Event {
+        seq: row.seq,
+        at: row.at,
+        kind,
+        hash: row.hash,
+    })
+}

@@ -8,6 +8,7 @@ use super::source::{Surroundings, places, read};
 use super::{Exit, check, refuse};
 use crate::cli::Run;
 
+use crate::report;
 use crate::runbook::Runbook;
 
 /// Runs what was typed.
@@ -50,7 +51,7 @@ async fn plan_only(
         Compiled::Plan(plan) => {
             match run.json {
                 true => writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&plan)?)?,
-                false => writeln!(io::stdout(), "{}", serde_json::to_string(&plan)?)?,
+                false => write!(io::stdout(), "{}", report::plan::text(&plan))?,
             }
             Ok(Exit::Fine)
         }

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pgcutover::pg::backfill::{self, Ended, Job, Lease};
+use pgcutover::pg::backfill::{self, Ended, Job};
 use pgcutover::pg::cadence::Control;
+use pgcutover::pg::lease::Lease;
 use pgcutover::pg::session::Purpose;
 use pgcutover::plan::{KeyColumn, SetColumn, Table};
 use pgcutover::run::event::{BackfillSummary, RunId};
@@ -108,7 +109,7 @@ pub(crate) async fn run_at(
     database: &Database,
     job: Job,
     control: watch::Receiver<Control>,
-    mut hear: impl FnMut(&BackfillProgress) + Send + 'static,
+    mut hear: impl FnMut(&BackfillProgress) + Send + Sync + 'static,
 ) -> (Result<Ended, Fault>, Said) {
     let said = Said::default();
     let heard = Arc::clone(&said);
@@ -136,5 +137,9 @@ pub(crate) async fn ask(database: &Database, query: &str) -> i64 {
 
 /// Rows of `users` that are not as they should be.
 pub(crate) async fn wrong(database: &Database) -> i64 {
-    ask(database, "SELECT count(*) FROM users WHERE new IS DISTINCT FROM old").await
+    ask(
+        database,
+        "SELECT count(*) FROM users WHERE new IS DISTINCT FROM old",
+    )
+    .await
 }

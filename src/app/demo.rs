@@ -7,7 +7,7 @@ mod files;
 mod operator;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use super::begin::{Begun, begin};
 use super::lead::Lead;
 use super::source::{Surroundings, places, read};
-use super::{Exit, refuse};
+use super::{Exit, logging, refuse};
 use crate::cli::{Demo, Source};
 use crate::driver::Places;
 use crate::runbook::Runbook;
@@ -36,6 +36,15 @@ struct Stage {
 
 /// Runs the demo.
 pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
+    let on_screen = !demo.auto && io::stdin().is_terminal() && io::stdout().is_terminal();
+    match on_screen {
+        true => logging::on_screen(),
+        false => logging::on_stderr(),
+    }
+    if !demo.auto && !on_screen {
+        say("no terminal here; `--auto` runs it in plain lines")?;
+        return Ok(Exit::Usage);
+    }
     say("starting a private Postgres primary and standby")?;
     let stage = Stage::set(demo).await?;
     say(&format!("filling {DATABASE}.users with {} rows", demo.rows))?;
@@ -55,9 +64,14 @@ pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
     };
     let lead = Lead::start(*ready, &places)?;
     let shop = operator::Shop::follow(load, lead.snapshots());
-    let operator = operator::Operator::start(lead.handle.asker.clone(), lead.snapshots());
-    let exit = lead.headless().await?;
-    drop(operator);
+    let exit = match demo.auto {
+        true => {
+            let asker = lead.handle.asker.clone();
+            let _operator = operator::Operator::start(asker, lead.snapshots());
+            lead.headless().await?
+        }
+        false => lead.on_screen(demo.look).await?,
+    };
     let (figures, clean) = shop.close().await?;
     report(&figures, clean)?;
     stage.strike(demo.keep)?;

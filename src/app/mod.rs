@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod lead;
 mod lines;
+mod logging;
 mod remote;
 mod run;
 mod source;

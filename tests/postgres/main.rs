@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backfill;
+mod chunked;
 mod compile;
 mod connect;
 mod deployment;

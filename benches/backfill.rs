@@ -6,8 +6,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pgcutover::pg::backfill::{self, Ended, Job, Lease};
+use pgcutover::pg::backfill::{self, Ended, Job};
 use pgcutover::pg::cadence::Control;
+use pgcutover::pg::lease::Lease;
 use pgcutover::pg::session::Purpose;
 use pgcutover::plan::{KeyColumn, SetColumn, Table};
 use pgcutover::run::event::RunId;

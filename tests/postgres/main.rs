@@ -7,6 +7,7 @@ mod chunked;
 mod compile;
 mod connect;
 mod load;
+mod parity;
 mod sandbox;
 mod session;
 mod statements;

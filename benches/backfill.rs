@@ -1,7 +1,11 @@
 //! The backfill's rows a second against one big UPDATE of the same table, in
 //! one run: `cargo bench --bench backfill [-- ROWS [ROUNDS]]`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench talks and fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench talks and fails by panicking"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -37,7 +41,10 @@ async fn main() {
     .unwrap();
     let dsn = cluster.primary().dsn("postgres");
     let client = connect(&dsn).await;
-    client.batch_execute(include_str!("../src/store/sql/001_schema.sql")).await.unwrap();
+    client
+        .batch_execute(include_str!("../src/store/sql/001_schema.sql"))
+        .await
+        .unwrap();
     client.batch_execute(LEASE).await.unwrap();
     let (mut copies, mut proofs) = (Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -70,7 +77,8 @@ async fn main() {
     );
 }
 
-const LEASE: &str = "INSERT INTO pgcutover.lease (run_id, epoch, token, holder, host, pid, backend_start)
+const LEASE: &str =
+    "INSERT INTO pgcutover.lease (run_id, epoch, token, holder, host, pid, backend_start)
     VALUES ('bench', 1, 'token', 'bench', 'here', 0, now())";
 
 async fn connect(dsn: &str) -> Client {
@@ -120,7 +128,10 @@ async fn run_backfill(client: &Client, dsn: &str, rows: u64, round: u64) -> (Dur
     let verbose = std::env::var_os("CHUNKS").is_some();
     let ended = backfill::run(session, job(rows, round), control, move |progress| {
         if verbose {
-            println!("{:?}", (progress.rows_done, progress.chunk_rows, progress.last_chunk));
+            println!(
+                "{:?}",
+                (progress.rows_done, progress.chunk_rows, progress.last_chunk)
+            );
         }
         if progress.stage == BackfillStage::Sweep {
             seen.lock().unwrap().get_or_insert_with(Instant::now);

@@ -9,7 +9,7 @@
 //! | state | when |
 //! |---|---|
 //! | NO-PRIV | its figures are hidden |
-//! | STALE | it has not received everything and has not answered for 5 s |
+//! | STALE | something was sent to it, and it has not answered for 5 s |
 //! | LAGGING | catching up, or 1 s or more behind |
 //! | IDLE | everything replayed, and no lag reported |
 //! | OK | otherwise |

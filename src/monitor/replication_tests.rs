@@ -54,7 +54,7 @@ fn an_old_lag_no_longer_counts_once_everything_is_replayed() {
 fn a_paused_replay_lags_by_the_primarys_own_clock() {
     let mut tracker = Tracker::default();
     let mut last = None;
-    for second in 0..10 {
+    for second in 0_i64..10 {
         let primary = 100 + 10 * second.unsigned_abs();
         tracker.primary_at(primary, at(second));
         // Paused at 120, where the primary was at second 2.

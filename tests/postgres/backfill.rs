@@ -32,9 +32,15 @@ async fn every_row_is_written_once_and_proved() {
     database.client.batch_execute(COUNT_WRITES).await.unwrap();
     let summary = finish(&database, job()).await;
     assert_eq!(wrong(&database).await, 0);
-    assert_eq!(ask(&database, "SELECT sum(writes) FROM users WHERE writes = 1").await, 105);
+    assert_eq!(
+        ask(&database, "SELECT sum(writes) FROM users WHERE writes = 1").await,
+        105
+    );
     assert_eq!((summary.rows_visited, summary.rows_written), (105, 105));
-    assert_eq!((summary.chunks, summary.swept, summary.quarantined), (11, 105, 0));
+    assert_eq!(
+        (summary.chunks, summary.swept, summary.quarantined),
+        (11, 105, 0)
+    );
 }
 
 #[tokio::test]
@@ -47,7 +53,10 @@ async fn an_empty_table_is_done() {
 async fn a_table_of_whole_chunks_is_done() {
     let database = users(30).await;
     let summary = finish(&database, job()).await;
-    assert_eq!((summary.rows_visited, summary.swept, summary.chunks), (30, 30, 3));
+    assert_eq!(
+        (summary.rows_visited, summary.swept, summary.chunks),
+        (30, 30, 3)
+    );
 }
 
 #[tokio::test]
@@ -73,7 +82,10 @@ async fn a_stop_ends_it_at_a_chunk_and_the_next_run_goes_on() {
     assert_eq!(wrong(&database).await, 70);
     let summary = finish(&database, job()).await;
     assert_eq!((summary.rows_visited, summary.chunks), (100, 10));
-    assert_eq!(ask(&database, "SELECT max(writes)::bigint FROM users").await, 1);
+    assert_eq!(
+        ask(&database, "SELECT max(writes)::bigint FROM users").await,
+        1
+    );
     assert_eq!(wrong(&database).await, 0);
 }
 
@@ -133,7 +145,11 @@ async fn a_concurrent_write_survives_where_a_cte_reverts_it() {
         copier.batch_execute(cte).await.unwrap();
     })
     .await;
-    assert_eq!(wrong(&database).await, 1, "the trap does not spring any more");
+    assert_eq!(
+        wrong(&database).await,
+        1,
+        "the trap does not spring any more"
+    );
 
     let database = users(10).await;
     under_a_write(&database, async {
@@ -221,7 +237,10 @@ async fn a_terminated_backend_loses_no_row_and_writes_none_twice() {
     }
     let summary = finish(&database, job()).await;
     assert_eq!((summary.rows_visited, summary.rows_written), (60, 60));
-    assert_eq!(ask(&database, "SELECT max(writes)::bigint FROM users").await, 1);
+    assert_eq!(
+        ask(&database, "SELECT max(writes)::bigint FROM users").await,
+        1
+    );
     assert_eq!(wrong(&database).await, 0);
 }
 
@@ -300,7 +319,10 @@ async fn rows_that_fail_are_set_aside_and_the_others_written() {
     tolerant.spec.max_quarantined = 3;
     let summary = finish(&database, tolerant.clone()).await;
     assert_eq!(summary.quarantined, 3);
-    assert_eq!((summary.rows_visited, summary.rows_written, summary.swept), (60, 57, 60));
+    assert_eq!(
+        (summary.rows_visited, summary.rows_written, summary.swept),
+        (60, 57, 60)
+    );
     let keys = "SELECT string_agg(key[1], ',' ORDER BY at) FROM pgcutover.quarantine
         WHERE message ~ 'check constraint|not .\\[31mthis one'";
     let keys = database.client.query_one(keys, &[]).await.unwrap();
@@ -316,9 +338,16 @@ async fn one_failing_row_too_many_is_a_fault_and_goes_on_when_mended() {
     strict.spec.max_quarantined = 1;
     let fault = run(&database, strict.clone()).await.0.unwrap_err();
     assert_eq!(fault.trouble, Trouble::Row);
-    assert!(fault.message.contains("`23`") && fault.message.contains("`7`"), "{fault:?}");
+    assert!(
+        fault.message.contains("`23`") && fault.message.contains("`7`"),
+        "{fault:?}"
+    );
     assert_eq!(fault.sqlstate.as_deref(), Some("23514"));
-    assert_eq!(wrong(&database).await, 39, "22 rows are written and 1 is set aside");
+    assert_eq!(
+        wrong(&database).await,
+        39,
+        "22 rows are written and 1 is set aside"
+    );
     let mend = "UPDATE users SET old = 'mended' WHERE id = 23; DROP TRIGGER refuse ON users";
     database.client.batch_execute(mend).await.unwrap();
     let summary = finish(&database, strict).await;
@@ -335,7 +364,10 @@ async fn a_row_whose_expression_fails_is_set_aside_and_swept_over() {
     tolerant.spec.filter = None;
     tolerant.spec.max_quarantined = 2;
     let summary = finish(&database, tolerant).await;
-    assert_eq!((summary.quarantined, summary.rows_written, summary.swept), (2, 58, 60));
+    assert_eq!(
+        (summary.quarantined, summary.rows_written, summary.swept),
+        (2, 58, 60)
+    );
 }
 
 #[tokio::test]
@@ -348,7 +380,10 @@ async fn a_constraint_checked_at_commit_is_isolated_too() {
     tolerant.spec.max_quarantined = 1;
     let summary = finish(&database, tolerant).await;
     assert_eq!((summary.quarantined, summary.rows_written), (1, 29));
-    assert_eq!(ask(&database, "SELECT key[1]::bigint FROM pgcutover.quarantine").await, 13);
+    assert_eq!(
+        ask(&database, "SELECT key[1]::bigint FROM pgcutover.quarantine").await,
+        13
+    );
 }
 
 #[tokio::test]
@@ -365,7 +400,10 @@ async fn a_row_that_escapes_is_told_and_never_passed() {
     for _ in 0..2 {
         let fault = run(&database, job()).await.0.unwrap_err();
         assert_eq!(fault.trouble, Trouble::Unexpected);
-        assert!(fault.message.contains("2 rows") && fault.message.contains("33, 34"), "{fault:?}");
+        assert!(
+            fault.message.contains("2 rows") && fault.message.contains("33, 34"),
+            "{fault:?}"
+        );
         assert!(fault.hint.is_some());
     }
     assert_eq!(wrong(&database).await, 2, "nothing is repaired silently");
@@ -389,7 +427,11 @@ async fn a_checkpoint_of_another_collation_version_is_void() {
     let Ok(Ended::Done(summary)) = ended else {
         panic!("{ended:?}");
     };
-    assert_eq!((summary.rows_visited, summary.rows_written), (60, 20), "visited anew");
+    assert_eq!(
+        (summary.rows_visited, summary.rows_written),
+        (60, 20),
+        "visited anew"
+    );
     let first = said.lock().unwrap().first().unwrap().trouble.clone();
     assert!(first.unwrap().contains("started again"));
 }
@@ -398,10 +440,20 @@ async fn a_checkpoint_of_another_collation_version_is_void() {
 async fn another_attempt_starts_from_the_low_end() {
     let database = users(20).await;
     finish(&database, job()).await;
-    database.client.batch_execute("UPDATE users SET new = NULL").await.unwrap();
-    let again = Job { attempt: 2, ..job() };
+    database
+        .client
+        .batch_execute("UPDATE users SET new = NULL")
+        .await
+        .unwrap();
+    let again = Job {
+        attempt: 2,
+        ..job()
+    };
     assert_eq!(finish(&database, again).await.rows_written, 20);
-    let other = Job { step: StepId::new("other"), ..job() };
+    let other = Job {
+        step: StepId::new("other"),
+        ..job()
+    };
     assert_eq!(finish(&database, other).await.rows_written, 0);
 }
 
@@ -456,7 +508,14 @@ async fn dropping_it_cancels_the_statement() {
     until_blocked(&database, "UPDATE").await;
     work.abort();
     let gone = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1";
-    while database.client.query_one(gone, &[&pid]).await.unwrap().get::<_, i64>(0) > 0 {
+    while database
+        .client
+        .query_one(gone, &[&pid])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        > 0
+    {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     drop(driver);
@@ -480,10 +539,22 @@ fn keys() -> impl Strategy<Value = (&'static [(&'static str, &'static str)], &'s
             &[("a", "integer"), ("b", "text"), ("c", "date")][..],
             "SELECT n % 3 AS a, md5((n / 2)::text) AS b, date '2024-02-27' + n AS c"
         )),
-        Just((&[("a", "numeric"), ("b", "uuid")][..], "SELECT -n / 3.0 AS a, md5(n::text)::uuid AS b")),
-        Just((&[("a", "timestamp with time zone")][..], "SELECT to_timestamp(n / 7.0) AS a")),
-        Just((&[("a", "double precision")][..], "SELECT n / 3.0::float8 AS a")),
-        Just((&[("a", "bytea")][..], "SELECT decode(md5(n::text), 'hex') AS a")),
+        Just((
+            &[("a", "numeric"), ("b", "uuid")][..],
+            "SELECT -n / 3.0 AS a, md5(n::text)::uuid AS b"
+        )),
+        Just((
+            &[("a", "timestamp with time zone")][..],
+            "SELECT to_timestamp(n / 7.0) AS a"
+        )),
+        Just((
+            &[("a", "double precision")][..],
+            "SELECT n / 3.0::float8 AS a"
+        )),
+        Just((
+            &[("a", "bytea")][..],
+            "SELECT decode(md5(n::text), 'hex') AS a"
+        )),
     ]
 }
 
@@ -509,7 +580,11 @@ async fn walk(key: &[(&str, &str)], select: &str, numbers: Vec<i32>, size: u32, 
         "CREATE TABLE users AS SELECT k.*, n::text AS old, NULL::text AS new
             FROM unnest('{{{}}}'::int[]) n CROSS JOIN LATERAL ({select}) k;
          ALTER TABLE users ADD PRIMARY KEY ({columns}); {COUNT_WRITES}",
-        numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(","),
+        numbers
+            .iter()
+            .map(i32::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
     ))
     .await;
     let mut walked = job();
@@ -523,7 +598,10 @@ async fn walk(key: &[(&str, &str)], select: &str, numbers: Vec<i32>, size: u32, 
     ended.unwrap();
     let summary = finish(&database, walked).await;
     let rows = numbers.len() as u64;
-    assert_eq!((summary.rows_visited, summary.rows_written, summary.swept), (rows, rows, rows));
+    assert_eq!(
+        (summary.rows_visited, summary.rows_written, summary.swept),
+        (rows, rows, rows)
+    );
     assert_eq!(wrong(&database).await, 0);
     let twice = "SELECT count(*) FROM users WHERE writes <> 1";
     assert_eq!(ask(&database, twice).await, 0);

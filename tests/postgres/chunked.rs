@@ -109,7 +109,7 @@ pub(crate) async fn run_at(
     database: &Database,
     job: Job,
     control: watch::Receiver<Control>,
-    mut hear: impl FnMut(&BackfillProgress) + Send + 'static,
+    mut hear: impl FnMut(&BackfillProgress) + Send + Sync + 'static,
 ) -> (Result<Ended, Fault>, Said) {
     let said = Said::default();
     let heard = Arc::clone(&said);
@@ -137,7 +137,11 @@ pub(crate) async fn ask(database: &Database, query: &str) -> i64 {
 
 /// Rows of `users` that are not as they should be.
 pub(crate) async fn wrong(database: &Database) -> i64 {
-    ask(database, "SELECT count(*) FROM users WHERE new IS DISTINCT FROM old").await
+    ask(
+        database,
+        "SELECT count(*) FROM users WHERE new IS DISTINCT FROM old",
+    )
+    .await
 }
 
 /// Waits until a statement with that word waits for a lock in this database.

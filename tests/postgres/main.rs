@@ -7,6 +7,7 @@ mod chunked;
 mod compile;
 mod connect;
 mod load;
+mod monitor;
 mod parity;
 mod sandbox;
 mod session;

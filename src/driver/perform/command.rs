@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::super::Driver;
 use super::super::exec::{self, Surroundings};
 use super::stop_lever;
-use crate::engine::message::Outcome;
 use crate::run::event::{Direction, Task};
 use crate::run::progress::Progress;
 use crate::runbook::Exec;
@@ -18,10 +17,7 @@ impl Driver {
         let (lever, stop) = stop_lever();
         self.tasks.start(task, lever, async move {
             let line = move |line| report(Progress::Exec { line });
-            match exec::run(&command, &surroundings, stop, line).await {
-                Ok(summary) => Outcome::Done(summary),
-                Err(fault) => Outcome::NotDone(fault),
-            }
+            exec::perform(&command, &surroundings, stop, &line).await
         });
     }
 

@@ -82,14 +82,8 @@ impl Driver {
         let surroundings = self.surroundings(task);
         let command = command.clone();
         self.tasks.start_probe(task, async move {
-            match exec::probe(&command, &surroundings).await {
-                Ok(Some(done)) => {
-                    let word = if done { "done" } else { "not done" };
-                    (Some(done), format!("done_when says {word}"))
-                }
-                Ok(None) => (None, "done_when gives neither 0 nor 1".to_owned()),
-                Err(fault) => (None, format!("done_when: {fault}")),
-            }
+            let (done, how) = exec::probe(&command, &surroundings).await;
+            (done, format!("done_when: {how}"))
         });
     }
 }

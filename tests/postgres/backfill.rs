@@ -5,14 +5,18 @@ use std::time::Duration;
 use pgcutover::pg::backfill::{Ended, Job};
 use pgcutover::pg::cadence::Control;
 use pgcutover::pg::session::Purpose;
+use pgcutover::plan::sql::{BackfillSql, Ends};
 use pgcutover::run::event::Percent;
 use pgcutover::run::fault::Trouble;
 use pgcutover::run::progress::BackfillStage;
 use pgcutover::runbook::StepId;
 use proptest::prelude::*;
 use tokio::sync::watch;
+use tokio_postgres::SimpleQueryMessage;
 
-use crate::chunked::{ask, chunks, database, finish, job, run, run_at, table, users, wrong};
+use crate::chunked::{
+    ask, chunks, database, finish, job, run, run_at, table, until_blocked, users, wrong,
+};
 use crate::support::{self, Database};
 use crate::targets::session;
 
@@ -137,7 +141,7 @@ async fn a_concurrent_write_survives_where_a_cte_reverts_it() {
         UPDATE users SET new = batch.old FROM batch WHERE users.id = batch.id";
     let database = users(10).await;
     let copier = support::connect(&database.dsn).await;
-    under_a_write(&database, "UPDATE", async {
+    under_a_write(&database, async {
         copier.batch_execute(cte).await.unwrap();
     })
     .await;
@@ -148,7 +152,7 @@ async fn a_concurrent_write_survives_where_a_cte_reverts_it() {
     );
 
     let database = users(10).await;
-    under_a_write(&database, "UPDATE", async {
+    under_a_write(&database, async {
         finish(&database, job()).await;
     })
     .await;
@@ -159,28 +163,15 @@ async fn a_concurrent_write_survives_where_a_cte_reverts_it() {
 
 /// Runs `work` against a row that a client has written and commits as soon as
 /// the work waits for it.
-async fn under_a_write(database: &Database, waits: &str, work: impl Future<Output = ()>) {
+async fn under_a_write(database: &Database, work: impl Future<Output = ()>) {
     let writer = support::connect(&database.dsn).await;
     let write = "BEGIN; UPDATE users SET old = 'written meanwhile' WHERE id = 5";
     writer.batch_execute(write).await.unwrap();
     let commit = async {
-        until_blocked(database, waits).await;
+        until_blocked(database, "UPDATE").await;
         writer.batch_execute("COMMIT").await.unwrap();
     };
     tokio::join!(work, commit);
-}
-
-/// Waits until a statement with that word waits for a lock in this database.
-async fn until_blocked(database: &Database, word: &str) {
-    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-        AND wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%'";
-    loop {
-        let row = database.client.query_one(blocked, &[&word]).await.unwrap();
-        if row.get::<_, i64>(0) > 0 {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test]
@@ -251,6 +242,50 @@ async fn a_terminated_backend_loses_no_row_and_writes_none_twice() {
         1
     );
     assert_eq!(wrong(&database).await, 0);
+}
+
+/// Says to [`victim`] where it works.
+const VICTIM_DSN: &str = "PGCUTOVER_TEST_VICTIM_DSN";
+
+#[tokio::test]
+async fn killed_at_any_seam_it_goes_on_where_it_was() {
+    for (seam, written) in [
+        ("chunk-before-commit:3", 20),
+        ("chunk-after-commit:3", 30),
+        ("sweep-before-done", 60),
+    ] {
+        let database = users(60).await;
+        database.client.batch_execute(COUNT_WRITES).await.unwrap();
+        let victim = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "backfill::victim", "--ignored"])
+            .env(VICTIM_DSN, &database.dsn)
+            .env(pgcutover::seam::VARIABLE, seam)
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(victim.status.code(), None, "not killed at {seam}: {victim:?}");
+        // Its last transaction is over when its backend is.
+        let backend = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'pgcutover:backfill'";
+        while ask(&database, backend).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(wrong(&database).await, 60 - written, "{seam}");
+        let summary = finish(&database, job()).await;
+        assert_eq!((summary.rows_visited, summary.rows_written), (60, 60), "{seam}");
+        let twice = "SELECT count(*) FROM users WHERE writes <> 1";
+        assert_eq!(ask(&database, twice).await, 0, "{seam}");
+    }
+}
+
+/// No test: the process that the test above kills.
+#[tokio::test]
+#[ignore = "run by another test, which kills it"]
+async fn victim() {
+    let dsn = std::env::var(VICTIM_DSN).unwrap();
+    let (_driver, control) = watch::channel(Control::FULL);
+    let session = session(&dsn, Purpose::Backfill).await;
+    pgcutover::pg::backfill::run(session, job(), control, |_| {}).await.unwrap();
 }
 
 #[tokio::test]
@@ -420,6 +455,30 @@ async fn another_attempt_starts_from_the_low_end() {
         ..job()
     };
     assert_eq!(finish(&database, other).await.rows_written, 0);
+}
+
+/// The rare value's index would look cheaper than half of the key's.
+#[tokio::test]
+async fn a_chunk_goes_by_its_key_whatever_else_is_indexed() {
+    let database = users(20_000).await;
+    let tempt = "ALTER TABLE users ADD COLUMN state text NOT NULL DEFAULT 'done';
+        UPDATE users SET state = 'open' WHERE id % 1000 = 0;
+        CREATE INDEX users_state ON users (state); ANALYZE users";
+    database.client.batch_execute(tempt).await.unwrap();
+    let mut spec = job().spec;
+    spec.filter = Some("state = 'open'".to_owned());
+    let update = BackfillSql::new(&job().table, &spec).update(Ends::Between);
+    let plan = format!(
+        "SET plan_cache_mode = force_custom_plan; PREPARE chunk AS {update};
+         EXPLAIN EXECUTE chunk('5000', '15000')"
+    );
+    let lines = database.client.simple_query(&plan).await.unwrap();
+    let lines = lines.iter().filter_map(|line| match line {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    let plan = lines.collect::<Vec<_>>().join("\n");
+    assert!(plan.contains("users_pkey") && !plan.contains("users_state"), "{plan}");
 }
 
 #[tokio::test]

@@ -143,3 +143,20 @@ pub(crate) async fn wrong(database: &Database) -> i64 {
     )
     .await
 }
+
+/// Waits until a statement with that word waits for a lock in this database.
+pub(crate) async fn until_blocked(database: &Database, word: &str) {
+    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%'";
+    let look = async {
+        loop {
+            let row = database.client.query_one(blocked, &[&word]).await.unwrap();
+            if row.get::<_, i64>(0) > 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), look).await;
+    waited.unwrap_or_else(|_| panic!("no {word} waits for a lock"));
+}

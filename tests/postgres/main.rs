@@ -9,6 +9,7 @@ mod connect;
 mod deployment;
 mod load;
 mod monitor;
+mod parity;
 mod sandbox;
 mod session;
 mod statements;

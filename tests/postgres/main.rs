@@ -6,6 +6,7 @@ mod compile;
 mod connect;
 mod load;
 mod monitor;
+mod probe;
 mod sandbox;
 mod session;
 mod step;

@@ -99,12 +99,19 @@ impl Rig {
         }
     }
 
-    /// Until so many sessions of this database wait for a lock.
-    async fn until_waiting(&self, sessions: i64) {
+    /// Until a session of this database waits for a lock.
+    async fn until_waiting(&self) {
+        self.until_some("wait_event_type = 'Lock'").await;
+    }
+
+    /// Until there is such a session of this database.
+    async fn until_some(&self, such: &str) {
         let deadline = Instant::now() + PATIENCE;
-        let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while self.number(query).await < sessions {
-            assert!(Instant::now() < deadline);
+        let query = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {such}"
+        );
+        while self.number(&query).await == 0 {
+            assert!(Instant::now() < deadline, "never {such}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -418,15 +425,15 @@ async fn a_hold_ends_a_statement_that_waits_for_a_lock() {
 #[tokio::test]
 async fn a_hold_lets_a_statement_that_runs_go_on_and_a_cancel_does_not() {
     let rig = Rig::new().await;
-    let gate = rig.holding("SELECT pg_advisory_xact_lock(1)").await;
+    let gate = rig.holding("SELECT pg_advisory_xact_lock(4711)").await;
     // Runs, as far as locks on relations go, until the test lets it.
-    let spin = "DO $$ BEGIN WHILE (SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory'
-                AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+    let spin =
+        "DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                WHERE l.locktype = 'advisory' AND l.objid = 4711 AND d.datname = current_database())
                 LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
     let job = patient(job(&[spin]));
     let held = async {
-        let query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
-        while rig.number(query).await == 0 {}
+        rig.until_some("wait_event = 'PgSleep'").await;
         rig.stop.send_replace(Stop::AtSafePoint);
         tokio::time::sleep(Duration::from_millis(300)).await;
         gate.batch_execute("ROLLBACK").await.unwrap();
@@ -435,10 +442,9 @@ async fn a_hold_lets_a_statement_that_runs_go_on_and_a_cancel_does_not() {
     result.unwrap();
 
     rig.stop.send_replace(Stop::No);
-    let _gate = rig.holding("SELECT pg_advisory_xact_lock(1)").await;
+    let _gate = rig.holding("SELECT pg_advisory_xact_lock(4711)").await;
     let cancelled = async {
-        let query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
-        while rig.number(query).await == 0 {}
+        rig.until_some("wait_event = 'PgSleep'").await;
         rig.stop.send_replace(Stop::Now);
     };
     let (result, ()) = tokio::join!(rig.run(&job), cancelled);
@@ -523,7 +529,7 @@ async fn a_terminated_backend_leaves_the_outcome_to_the_journal() {
     let job = patient(job(&["ALTER TABLE users ADD COLUMN one text"]));
     let old = rig.step.backend();
     let end = async {
-        rig.until_waiting(1).await;
+        rig.until_waiting().await;
         rig.database
             .client
             .execute("SELECT pg_terminate_backend($1)", &[&old.pid])
@@ -561,7 +567,7 @@ async fn a_dropped_step_is_cancelled_on_the_server() {
     let job = patient(job(&["ALTER TABLE users ADD COLUMN one text"]));
     tokio::select! {
         _ = rig.run(&job) => panic!("it cannot end by itself"),
-        () = rig.until_waiting(1) => {}
+        () = rig.until_waiting() => {}
     }
     // A reader would queue behind the request for as long as it is there.
     let reader = rig.database.client.batch_execute("SELECT * FROM users");
@@ -569,6 +575,63 @@ async fn a_dropped_step_is_cancelled_on_the_server() {
         .await
         .unwrap()
         .unwrap();
+}
+
+/// The whole transaction is with the server by the time it waits for its lock,
+/// so a client that is stopped then (SIGSTOP, a sleeping laptop) does not keep
+/// the lock once it is granted.
+#[tokio::test]
+async fn a_client_that_stops_in_the_middle_of_ddl_blocks_nobody() {
+    let rig = Rig::new().await;
+    let holder = rig.holding("SELECT * FROM users").await;
+    let dsn = rig.database.dsn.clone();
+    let (thaw, thawed) = std::sync::mpsc::channel::<()>();
+    let (freezes, mut is_frozen) = tokio::sync::mpsc::unbounded_channel();
+    let client = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (step, control) = tokio::join!(
+                session(&dsn, Purpose::Step),
+                session(&dsn, Purpose::Control)
+            );
+            let sessions = Sessions {
+                step: &step,
+                control: &control,
+            };
+            let stop = watch::Sender::new(Stop::No);
+            // Two statements: their own order is in one flight too.
+            let job = patient(job(&[
+                "ALTER TABLE users ADD one text",
+                "ALTER TABLE users ADD two text",
+            ]));
+            // Freezes this whole client, its connections too, as soon as it
+            // learns that it waits.
+            let thawed = Mutex::new(thawed);
+            let freeze = move |progress: SqlProgress| {
+                if progress.waits_for.is_some() {
+                    freezes.send(()).unwrap();
+                    let _ = thawed.lock().unwrap().recv();
+                }
+            };
+            run(sessions, &job, stop.subscribe(), &freeze).await
+        })
+    });
+    is_frozen.recv().await.unwrap();
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(4);
+    while rig.columns().await < 4 {
+        assert!(
+            Instant::now() < deadline,
+            "not committed while the client stood still"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(rig.events().await, 1);
+    drop(thaw);
+    client.join().unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -32,7 +32,11 @@ pub(super) fn run(check: &Check) -> color_eyre::Result<Exit> {
         tell(&loaded, check.json, &mut told)?;
     }
     if exit == Exit::Fine && !check.json {
-        writeln!(io::stdout(), "{}: no faults", check.source.runbook.display())?;
+        writeln!(
+            io::stdout(),
+            "{}: no faults",
+            check.source.runbook.display()
+        )?;
     }
     Ok(exit)
 }
@@ -57,7 +61,12 @@ fn tell(
             false => diagnostic.render(&loaded.sources, colour),
         };
         if told.insert(text.clone()) {
-            writeln!(io::stdout(), "{}{}", text.trim_end(), if json { "" } else { "\n" })?;
+            writeln!(
+                io::stdout(),
+                "{}{}",
+                text.trim_end(),
+                if json { "" } else { "\n" }
+            )?;
         }
     }
     Ok(())

@@ -24,7 +24,8 @@ impl Printer {
     /// Standard output's; a closed pipe is the reader's way of going away.
     pub(super) fn print(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        for event in snapshot.events.iter().filter(|event| event.seq > self.printed) {
+        let printed = self.printed;
+        for event in snapshot.events.iter().filter(|event| event.seq > printed) {
             let line = sentence(&event.kind);
             writeln!(out, "{} {:>4} {}", clock(event.at), event.seq, clean(&line))?;
             self.printed = event.seq;

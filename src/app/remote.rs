@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{bail, eyre};
 use tokio::time::sleep;
 
-use super::source::{Surroundings, read};
 use super::Exit;
+use super::source::{Surroundings, read};
 use crate::cli::{self, Remote, Taken};
 use crate::engine::message::{Ask, Reply};
 use crate::pg::connect::resolve;
@@ -44,7 +44,9 @@ pub(super) async fn find(remote: &Remote, purpose: Purpose) -> color_eyre::Resul
     let target = resolve(&source, &Surroundings::of_the_process())?;
     let session = open(&target, purpose).await?;
     if migrate::version(&session).await?.is_none() {
-        bail!("no run has ever been started in `{target}`\nhint: `--runbook`, `--url-env` or `--service` names another journal");
+        bail!(
+            "no run has ever been started in `{target}`\nhint: `--runbook`, `--url-env` or `--service` names another journal"
+        );
     }
     let id = match &remote.run {
         Some(id) => RunId(id.clone()),
@@ -70,7 +72,10 @@ fn journal_of(remote: &Remote) -> color_eyre::Result<ConnectionSource> {
         environment: remote.environment.clone(),
     })?;
     let Some(runbook) = loaded.runbook else {
-        bail!("`{}` has faults\nhint: `pgcutover check` names them", path.display());
+        bail!(
+            "`{}` has faults\nhint: `pgcutover check` names them",
+            path.display()
+        );
     };
     let mut connections = runbook.connections.into_iter();
     let journal = connections.find(|connection| connection.id == runbook.journal);
@@ -88,8 +93,14 @@ async fn only_run(session: &Session) -> color_eyre::Result<RunId> {
         ([], Some(newest)) => Ok(newest.run.clone()),
         ([], None) => bail!("no run has ever been started here"),
         (several, _) => {
-            let ids: Vec<_> = several.iter().map(|run| format!("{} ({})", run.run, run.cutover)).collect();
-            bail!("several runs are under way: {}\nhint: `--run ID` names one", ids.join(", "))
+            let ids: Vec<_> = several
+                .iter()
+                .map(|run| format!("{} ({})", run.run, run.cutover))
+                .collect();
+            bail!(
+                "several runs are under way: {}\nhint: `--run ID` names one",
+                ids.join(", ")
+            )
         }
     }
 }

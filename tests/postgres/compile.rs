@@ -388,3 +388,14 @@ async fn a_view_and_a_strangers_trigger_speak_against_the_example() {
     ];
     assert_eq!(said, expected, "{refusals:#?}");
 }
+
+#[tokio::test]
+async fn the_printed_plan_is_what_a_reviewer_signs() {
+    let db = support::database().await;
+    let setup = include_str!("../../assets/demo.sql");
+    db.client.batch_execute(setup).await.unwrap();
+    let plan = compiled(&db, &example(&db.name)).await.unwrap();
+    let text = pgcutover::report::plan::text(&plan);
+    let hash = format!("plan {}\n", plan.hash());
+    assert!(text.starts_with(&hash) && text.ends_with(&hash), "{text}");
+}

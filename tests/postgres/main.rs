@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backfill;
+mod chunked;
 mod compile;
 mod connect;
+mod deployment;
 mod load;
 mod monitor;
+mod parity;
 mod sandbox;
 mod session;
 mod statements;

@@ -5,6 +5,8 @@
 //! held on all of them. Names in it are as the server has them, not cleaned:
 //! what shows them cleans them.
 
+mod hanging;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -13,8 +15,7 @@ use tokio_postgres::{Client, Error, Row};
 
 use super::session::{Bounded, Session};
 use crate::plan::catalog::{
-    Catalog, Check, Column, Dependent, Enabled, Function, Publication, Relation, RelationKind,
-    ReplicaIdentity, Trigger, UniqueIndex,
+    Catalog, Function, Publication, Relation, RelationKind, ReplicaIdentity,
 };
 use crate::plan::{ServerIdentity, TableSize};
 use crate::run::fault::Fault;
@@ -54,17 +55,17 @@ pub async fn catalog(session: &Session, tables: &BTreeSet<TableName>) -> Result<
 async fn look(client: &Client, tables: &BTreeSet<TableName>) -> Result<Catalog, Error> {
     // Before the search path is narrowed, which it tells.
     let row = client
-        .query_one(include_str!("sql/server.sql"), &[])
+        .query_one(include_str!("../sql/server.sql"), &[])
         .await?;
     let search_path: Vec<String> = row.get("search_path");
     client.batch_execute(BEGIN).await?;
     let server = server(client, &row).await?;
     let (oids, mut relations) = relations(client, tables, &search_path).await?;
-    columns(client, &server, &oids, &mut relations).await?;
-    unique_indexes(client, &oids, &mut relations).await?;
-    triggers(client, &oids, &mut relations).await?;
-    checks(client, &oids, &mut relations).await?;
-    dependents(client, &oids, &mut relations).await?;
+    hanging::columns(client, &server, &oids, &mut relations).await?;
+    hanging::unique_indexes(client, &oids, &mut relations).await?;
+    hanging::triggers(client, &oids, &mut relations).await?;
+    hanging::checks(client, &oids, &mut relations).await?;
+    hanging::dependents(client, &oids, &mut relations).await?;
     let catalog = Catalog {
         functions: functions(client, &oids, &relations).await?,
         publications: publications(client, &server, &oids).await?,
@@ -88,7 +89,7 @@ async fn server(client: &Client, row: &Row) -> Result<ServerIdentity, Error> {
     };
     if row.get("may_read_control") {
         let control = client
-            .query_one(include_str!("sql/control.sql"), &[])
+            .query_one(include_str!("../sql/control.sql"), &[])
             .await?;
         identity.system_identifier = control.get("system_identifier");
         identity.timeline = Some(control.get::<_, i32>("timeline").unsigned_abs());
@@ -104,7 +105,7 @@ async fn relations(
 ) -> Result<(Vec<Oid>, Vec<Relation>), Error> {
     let names: Vec<_> = tables.iter().map(|table| &table.name).collect();
     let schemas: Vec<_> = tables.iter().map(|table| &table.schema).collect();
-    let sql = include_str!("sql/relations.sql");
+    let sql = include_str!("../sql/relations.sql");
     let rows = client.query(sql, &[&names, &schemas, search_path]).await?;
     let oids = rows.iter().map(|row| row.get("oid")).collect();
     Ok((oids, rows.iter().map(relation).collect()))
@@ -143,117 +144,6 @@ fn relation(row: &Row) -> Relation {
     }
 }
 
-async fn columns(
-    client: &Client,
-    server: &ServerIdentity,
-    oids: &[Oid],
-    relations: &mut [Relation],
-) -> Result<(), Error> {
-    let default = match server.version_num {
-        PG15.. => include_str!("sql/collation_15.sql"),
-        _ => include_str!("sql/collation.sql"),
-    };
-    let default: String = client.query_one(default, &[]).await?.get("collation");
-    let sql = include_str!("sql/columns.sql");
-    for row in client.query(sql, &[&oids, &default]).await? {
-        let column = Column {
-            name: row.get("name"),
-            data_type: row.get("data_type"),
-            collation: row.get("collation"),
-            not_null: row.get("not_null"),
-            generated: row.get("generated"),
-            has_default: row.get("has_default"),
-            has_grants: row.get("has_grants"),
-        };
-        owner(oids, relations, &row).columns.push(column);
-    }
-    Ok(())
-}
-
-async fn unique_indexes(
-    client: &Client,
-    oids: &[Oid],
-    relations: &mut [Relation],
-) -> Result<(), Error> {
-    for row in client
-        .query(include_str!("sql/unique_indexes.sql"), &[&oids])
-        .await?
-    {
-        let index = UniqueIndex {
-            name: row.get("name"),
-            columns: row.get("columns"),
-            primary: row.get("is_primary"),
-            valid: row.get("valid"),
-            immediate: row.get("immediate"),
-            partial: row.get("partial"),
-            plain_order: row.get("plain_order"),
-            replica_identity: row.get("replica_identity"),
-        };
-        owner(oids, relations, &row).unique_indexes.push(index);
-    }
-    Ok(())
-}
-
-async fn triggers(client: &Client, oids: &[Oid], relations: &mut [Relation]) -> Result<(), Error> {
-    for row in client
-        .query(include_str!("sql/triggers.sql"), &[&oids])
-        .await?
-    {
-        let trigger = Trigger {
-            name: row.get("name"),
-            function: (row.get("function_schema"), row.get("function_name")),
-            enabled: match row.get("enabled") {
-                "D" => Enabled::Never,
-                "R" => Enabled::Replica,
-                "A" => Enabled::Always,
-                _ => Enabled::Origin,
-            },
-            on_update: row.get("on_update"),
-            update_of: row.get("update_of"),
-        };
-        owner(oids, relations, &row).triggers.push(trigger);
-    }
-    Ok(())
-}
-
-async fn checks(client: &Client, oids: &[Oid], relations: &mut [Relation]) -> Result<(), Error> {
-    for row in client
-        .query(include_str!("sql/checks.sql"), &[&oids])
-        .await?
-    {
-        let check = Check {
-            name: row.get("name"),
-            valid: row.get("valid"),
-            not_null: row.get("not_null"),
-        };
-        owner(oids, relations, &row).checks.push(check);
-    }
-    Ok(())
-}
-
-async fn dependents(
-    client: &Client,
-    oids: &[Oid],
-    relations: &mut [Relation],
-) -> Result<(), Error> {
-    for row in client
-        .query(include_str!("sql/dependents.sql"), &[&oids])
-        .await?
-    {
-        let name: Option<String> = row.get("name");
-        let schema: Option<String> = row.get("schema");
-        let dependent = Dependent {
-            column: row.get("column_name"),
-            kind: row.get("kind"),
-            name: name.map(|name| TableName { schema, name }),
-            identity: row.get("identity"),
-            blocks: row.get("blocks"),
-        };
-        owner(oids, relations, &row).dependents.push(dependent);
-    }
-    Ok(())
-}
-
 async fn functions(
     client: &Client,
     oids: &[Oid],
@@ -261,7 +151,7 @@ async fn functions(
 ) -> Result<Vec<Function>, Error> {
     let names: Vec<_> = relations.iter().map(|relation| &relation.name).collect();
     let rows = client
-        .query(include_str!("sql/functions.sql"), &[&oids, &names])
+        .query(include_str!("../sql/functions.sql"), &[&oids, &names])
         .await?;
     let function = |row: &Row| Function {
         schema: row.get("schema"),
@@ -278,8 +168,8 @@ async fn publications(
     oids: &[Oid],
 ) -> Result<Vec<Publication>, Error> {
     let sql = match server.version_num {
-        PG15.. => include_str!("sql/publications_15.sql"),
-        _ => include_str!("sql/publications.sql"),
+        PG15.. => include_str!("../sql/publications_15.sql"),
+        _ => include_str!("../sql/publications.sql"),
     };
     let rows = client.query(sql, &[&oids]).await?;
     let publication = |row: &Row| {
@@ -296,14 +186,7 @@ async fn publications(
 
 async fn subscribers(client: &Client) -> Result<u32, Error> {
     let row = client
-        .query_one(include_str!("sql/subscribers.sql"), &[])
+        .query_one(include_str!("../sql/subscribers.sql"), &[])
         .await?;
     Ok(row.get::<_, i32>("subscribers").unsigned_abs())
-}
-
-/// The relation that a row is about.
-fn owner<'r>(oids: &[Oid], relations: &'r mut [Relation], row: &Row) -> &'r mut Relation {
-    let oid: Oid = row.get("relation");
-    let at = oids.iter().position(|known| *known == oid);
-    &mut relations[at.expect("only these relations were asked for")]
 }

@@ -3,9 +3,26 @@
 //! Owns how the rooms are put together and what the process answers with;
 //! decides nothing about a cutover.
 
+mod begin;
+mod broadcast;
+mod check;
+mod demo;
+mod lead;
+mod lines;
+mod logging;
+mod remote;
+mod run;
+mod source;
+mod status;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::cli::Cli;
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Verb};
+use crate::plan::compile::Refusal;
+use crate::text::clean;
 
 /// What the process answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +58,46 @@ impl From<Exit> for ExitCode {
 ///
 /// # Errors
 /// What no verb had an answer for; the process then ends with 1.
-pub fn main(_cli: Cli) -> color_eyre::Result<ExitCode> {
-    Ok(Exit::Fine.into())
+pub fn main(cli: Cli) -> color_eyre::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(dispatch(cli.verb))?;
+    // A task that hangs in a blocking call does not keep the process.
+    runtime.shutdown_background();
+    Ok(exit.into())
+}
+
+async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
+    if let Some((remote, ask)) = remote::request(&verb) {
+        return remote::ask(remote, ask).await;
+    }
+    match &verb {
+        Verb::Demo(demo) => demo::run(demo).await,
+        Verb::Check(check) => check::run(check),
+        Verb::Run(run) => run::run(run).await,
+        Verb::Status(status) => status::show(status).await,
+        Verb::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(*shell, &mut command, "pgcutover", &mut io::stdout());
+            Ok(Exit::Fine)
+        }
+        _ => unreachable!("every other verb is a request"),
+    }
+}
+
+/// Prints what speaks against a plan; nothing has been changed.
+fn refuse(refusals: &[Refusal]) -> color_eyre::Result<Exit> {
+    let mut err = io::stderr().lock();
+    for refusal in refusals {
+        writeln!(err, "error: {}\n", clean_lines(&refusal.to_string()))?;
+    }
+    writeln!(err, "{} reasons; nothing has been changed", refusals.len())?;
+    Ok(Exit::Usage)
+}
+
+/// Cleans a text of several lines.
+fn clean_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(clean).collect();
+    lines.join("\n")
 }

@@ -15,8 +15,10 @@ use super::hold::Latch;
 use super::link::Link;
 use super::questions::Questions;
 use super::tasks::Tasks;
-use super::{Driver, Ended, Handle, Places, publish};
+use super::{Asker, Driver, Ended, Handle, Places, publish};
 use crate::engine::memory::Memory;
+use crate::engine::posture::{self, Standing};
+use crate::engine::snapshot;
 use crate::pg::session::{OpenError, Purpose, Session, open};
 use crate::plan::Plan;
 use crate::reading::server::Readings;
@@ -189,6 +191,11 @@ impl Lobby {
 }
 
 impl Ready {
+    /// The lease that it holds.
+    pub fn lease(&self) -> &Lease {
+        self.journal.lease()
+    }
+
     /// The run as the journal has it.
     pub fn run(&self) -> &Run {
         &self.run
@@ -203,7 +210,13 @@ impl Ready {
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let run = Arc::new(self.run);
         let events = Arc::new(self.events);
-        let first = publish::blank(Arc::clone(&run), Arc::clone(&events), self.user.clone());
+        let mut first = publish::blank(Arc::clone(&run), Arc::clone(&events), self.user.clone());
+        let standing = Standing {
+            link: snapshot::Link::Up,
+            led: true,
+            latched: false,
+        };
+        posture::describe(&mut first, &Memory::default(), &standing);
         let (publisher, snapshots) = watch::channel(Arc::new(first));
         let latch = Latch::default();
         let lease = self.journal.lease().clone();
@@ -236,8 +249,10 @@ impl Ready {
         });
         Ok(Handle {
             snapshots,
-            inbox: outbox,
-            latch,
+            asker: Asker {
+                inbox: outbox,
+                latch,
+            },
             task,
         })
     }

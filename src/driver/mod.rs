@@ -123,13 +123,20 @@ pub enum Ended {
 pub struct Handle {
     /// The newest picture.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    inbox: mpsc::Sender<Incoming>,
-    latch: Latch,
+    /// The way in.
+    pub asker: Asker,
     /// Ends when the loop does.
     pub task: tokio::task::JoinHandle<Result<(), Ended>>,
 }
 
-impl Handle {
+/// The way into a driver's queue; cheap to clone.
+#[derive(Clone)]
+pub struct Asker {
+    inbox: mpsc::Sender<Incoming>,
+    latch: Latch,
+}
+
+impl Asker {
     /// Hands a request in. A hold acts at once, whatever the queue holds.
     pub async fn ask(&self, request: Request) {
         if matches!(request.ask, Ask::Hold { .. }) {

@@ -12,8 +12,8 @@ use super::message::{Decision, Effect};
 use super::{soak, window};
 use crate::reading::elapsed;
 use crate::run::event::{Answer, EventKind, Evidence, ParitySummary, Summary, Task, Verdict};
-use crate::run::{Place, Run, Signoff, TaskState};
-use crate::runbook::{At, Condition, Gate, ParityGate, RoleId};
+use crate::run::{Run, Signoff, TaskState};
+use crate::runbook::{At, Condition, Gate, ParityGate, RoleId, StepId};
 
 /// The gates that stand next: those behind done steps, then the boundary's.
 pub fn standing(run: &Run) -> Vec<&Gate> {
@@ -83,7 +83,7 @@ fn judge_condition(
         Condition::Signoff { seats, valid_for } => {
             judge_signoff(run, phase, gate, seats, *valid_for, now)
         }
-        Condition::Soak { duration, .. } => judge_soak(run, memory, gate, *duration),
+        Condition::Soak { duration, .. } => judge_soak(run, memory, phase, gate, *duration),
         Condition::Window => judge_window(run, now),
     }
 }
@@ -194,8 +194,14 @@ fn newest_answer<'a>(
     answers.find(|s| s.gate == gate.id && &s.seat == seat && s.attempt == attempt)
 }
 
-fn judge_soak(run: &Run, memory: &Memory, gate: &Gate, duration: Duration) -> (Verdict, String) {
-    if !steps_before_are_done(run, gate) {
+fn judge_soak(
+    run: &Run,
+    memory: &Memory,
+    phase: usize,
+    gate: &Gate,
+    duration: Duration,
+) -> (Verdict, String) {
+    if !steps_before_are_done(run, phase, gate) {
         return (Verdict::Pending, "begins when the steps are done".into());
     }
     let observed = soak::observed(run, memory, &gate.id);
@@ -221,14 +227,20 @@ fn judge_window(run: &Run, now: Timestamp) -> (Verdict, String) {
     }
 }
 
-/// Whether what the gate judges has been done: every step of the phase before
-/// a boundary, or the step that the gate stands behind.
-pub fn steps_before_are_done(run: &Run, gate: &Gate) -> bool {
-    match (&gate.at, run.place) {
-        (At::After(step), _) => run.is_done(&Task::forward(step.clone())),
-        (At::Exit | At::Entry, Place::Before(_)) => true,
-        (At::Exit | At::Entry, Place::In(_)) => run.next_step().is_none(),
-    }
+/// Whether what the gate judges has been done: every step of the phase that it
+/// lets out of, or before the one that it lets into; or the step that it stands
+/// behind. `phase` is the index of the gate's own phase.
+pub fn steps_before_are_done(run: &Run, phase: usize, gate: &Gate) -> bool {
+    let done = |step: &StepId| run.is_done(&Task::forward(step.clone()));
+    let before = match &gate.at {
+        At::After(step) => return done(step),
+        At::Exit => Some(phase),
+        At::Entry => phase.checked_sub(1),
+    };
+    before.is_none_or(|index| {
+        let mut steps = run.plan.phases()[index].steps.iter();
+        steps.all(|step| done(step.id()))
+    })
 }
 
 /// How far towards GO, 0 to 1, where that can be told.

@@ -199,7 +199,7 @@ fn sign(
     {
         return Err(format!("gate `{gate}` does not stand next"));
     }
-    if !gate::steps_before_are_done(run, planned) {
+    if !gate::steps_before_are_done(run, phase, planned) {
         return Err(format!(
             "gate `{gate}` is signed when the steps before it are done"
         ));

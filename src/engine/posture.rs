@@ -83,6 +83,7 @@ fn moving_state(run: &Run, memory: &Memory, now: Timestamp) -> State {
     match run.next_step() {
         Some(step) if proceed::blocked_by_window(run, step, now).is_some() => State::WindowClosed,
         Some(step) if waits_for_person(run, step.action(), step.id()) => State::WaitingFor,
+        Some(step) if proceed::shut_before(run, memory, step, now).is_some() => State::WaitingFor,
         Some(_) => match proceed::waits_behind(run) {
             Some(gate) if matches!(gate.condition, Condition::Soak { .. }) => State::Soaking,
             Some(_) => State::WaitingFor,
@@ -217,6 +218,10 @@ fn waiting(run: &Run, memory: &Memory, now: Timestamp) -> String {
         }
         if let Action::Manual(manual) = step.action() {
             return format!("{} asks: {}", step.id(), manual.ask);
+        }
+        if let Some(shut) = proceed::shut_before(run, memory, step, now) {
+            let (verdict, reason) = (shut.verdict.word(), shut.reason);
+            return format!("{} waits: {} is {verdict}: {reason}", step.id(), shut.gate);
         }
         if let Some(behind) = proceed::waits_behind(run) {
             let evidence = gate::judge(run, memory, run.phase_index(), behind, now);

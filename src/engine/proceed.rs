@@ -10,7 +10,7 @@ use super::message::{Decision, Effect};
 use super::{advance, gate, rollback, window};
 use crate::plan::PlannedStep;
 use crate::reading::elapsed;
-use crate::run::event::{EventKind, Summary, Task};
+use crate::run::event::{EventKind, Evidence, Summary, Task};
 use crate::run::{Place, Record, Run, TaskState};
 use crate::runbook::{Action, At, Reversal, Wait, WindowScope};
 
@@ -180,6 +180,23 @@ fn may_start(
             false
         }
     }
+}
+
+/// The gate of the boundary that keeps an irreversible step from starting.
+pub fn shut_before(
+    run: &Run,
+    memory: &Memory,
+    step: &PlannedStep,
+    now: Timestamp,
+) -> Option<Evidence> {
+    let task = Task::forward(step.id().clone());
+    let irreversible = matches!(step.reversal(), Reversal::Irreversible(_));
+    if !irreversible || memory.flights.contains_key(&task) {
+        return None;
+    }
+    let gates = run.boundary_gates(run.phase_index());
+    let mut evidence = gates.map(|(phase, gate)| gate::judge(run, memory, phase, gate, now));
+    evidence.find(|evidence| !evidence.verdict.opens())
 }
 
 /// Why the window keeps a step from starting.

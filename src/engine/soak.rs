@@ -31,7 +31,8 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         else {
             continue;
         };
-        if !gate::steps_before_are_done(run, gate) {
+        let phase = run.plan.gate(&gate.id).map(|(phase, _)| phase);
+        if !phase.is_some_and(|phase| gate::steps_before_are_done(run, phase, gate)) {
             continue;
         }
         let recorded = recorded(run, &gate.id);

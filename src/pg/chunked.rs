@@ -57,8 +57,10 @@ impl ChunkedSession {
         &self,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Fault> {
-        let bounded = self.session.bounded(self.deadline, work).await;
-        bounded.map_err(|error| match error {
+        // Boxed: ten flights of 5 kB each would make every future around them
+        // too large for a thread's stack.
+        let bounded = Box::pin(self.session.bounded(self.deadline, work));
+        bounded.await.map_err(|error| match error {
             Bounded::Failed(error) => self.session.describe(&error),
             late => late.fault(),
         })

@@ -3,6 +3,7 @@
 //! - [`connect`]: where to connect and how, by libpq's habits.
 //! - [`session`]: one open session of one purpose; [`open`], [`purpose`] and
 //!   [`cancel`] are its parts.
+//! - [`introspect`]: the catalog, as far as a runbook is concerned with it.
 //! - [`backfill`] and [`parity`]: work that goes chunk by chunk along a key, at
 //!   the rhythm of [`cadence`].
 //! - [`sqlstate`]: errors of the driver as [`crate::run::fault::Fault`].
@@ -14,6 +15,7 @@ pub mod cadence;
 pub mod cancel;
 mod chunked;
 pub mod connect;
+pub mod introspect;
 mod keyset;
 pub mod lease;
 pub mod lock;

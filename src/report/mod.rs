@@ -1,1 +1,10 @@
-//! report (being built).
+//! The plan and the run in words: what the screen, the plain lines and the
+//! report share.
+//!
+//! `format` owns how numbers read, `plan` the plan as a reviewer signs it,
+//! `sentence` what an event says, `status` how a run stands.
+
+pub mod format;
+pub mod plan;
+pub mod sentence;
+pub mod status;

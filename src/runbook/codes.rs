@@ -102,6 +102,15 @@ const STRUCTURE: &[(&str, &str)] = &[
     ),
 ];
 
+/// Codes of `plan::compile` that a step's `accept` may name as well: what only
+/// the catalog tells, and its author may know better.
+pub const COMPILE_HAZARDS: &[&str] = &[
+    "column-in-use",
+    "publication-carries-journal",
+    "published-column",
+    "unknown-table",
+];
+
 /// All codes and what each means, those that `accept` may name last.
 pub fn codes() -> impl Iterator<Item = (&'static str, &'static str)> {
     STRUCTURE.iter().copied().chain(lint::hazards())

@@ -25,7 +25,7 @@ mod toml_string;
 mod tree;
 
 pub use action::*;
-pub use codes::codes;
+pub use codes::{COMPILE_HAZARDS, codes};
 pub use cutover::*;
 pub use diagnostic::{Diagnostic, Severity};
 pub use gate::*;
@@ -40,15 +40,6 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the runbook format that this program reads.
 pub const FORMAT: u32 = 1;
-
-/// Codes of `plan::compile` that a step's `accept` may name, besides those of
-/// the SQL lints.
-pub const COMPILE_HAZARDS: &[&str] = &[
-    "column-in-use",
-    "publication-carries-journal",
-    "published-column",
-    "unknown-table",
-];
 
 /// A runbook whose every reference resolves and whose every rule holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

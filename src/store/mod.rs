@@ -22,4 +22,5 @@ pub mod local;
 pub mod migrate;
 pub mod read;
 pub mod runs;
+pub mod status;
 pub mod verify;

@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backfill;
+mod chunked;
 mod compile;
 mod connect;
+mod deployment;
 mod load;
 mod monitor;
+mod parity;
 mod probe;
 mod sandbox;
 mod session;
+mod statements;
 mod step;
 mod store;
 mod support;

@@ -257,6 +257,21 @@ fn an_irreversible_step_asks_the_gates_again_before_each_attempt() {
 }
 
 #[test]
+fn the_recheck_holds_for_gates_of_the_phase_before_too() {
+    let mut switch = phase("switch", vec![sql("flag")]);
+    switch.gates = vec![soak("bake", At::Exit, 5, &[])];
+    let mut contract = phase("contract", vec![sql("prepare"), drop_old("drop-old")]);
+    contract.point_of_no_return = true;
+    let mut world = World::new(plan(vec![switch, contract]));
+    world.advance("switch");
+    world.succeed(&forward("flag"));
+    world.pass(6);
+    world.advance("contract");
+    world.succeed(&forward("prepare"));
+    assert_eq!(world.performed(&forward("drop-old")), 1);
+}
+
+#[test]
 fn a_finished_last_phase_waits_for_its_exit_gates() {
     let mut last = phase("last", vec![sql("more")]);
     last.gates = vec![soak("bake", At::Exit, 10, &[])];

@@ -49,7 +49,7 @@ impl Worker {
     }
 
     /// The first round trip: leaves the transaction open.
-    async fn write(&self, stretch: &Stretch) -> Result<u64, Fault> {
+    async fn write(&mut self, stretch: &Stretch) -> Result<u64, Fault> {
         let client = self.session.client();
         let is_single = self.bisection.is_some() && stretch.visited == 1;
         let (statement, keys) = match (is_single, &stretch.after) {

@@ -82,7 +82,7 @@ pub async fn run(
     session: Session,
     job: Job,
     control: watch::Receiver<Control>,
-    progress: impl FnMut(BackfillProgress) + Send + Sync + 'static,
+    progress: impl FnMut(BackfillProgress) + Send + 'static,
 ) -> Result<Ended, Fault> {
     let worker = worker::Worker::open(session, job, control, Box::new(progress)).await?;
     worker.run().await

@@ -48,7 +48,7 @@ impl Worker {
     }
 
     /// Rows of [`crate::plan::sql::BackfillSql::sweep`].
-    async fn read(&self, rows: u64) -> Result<Vec<Row>, Fault> {
+    async fn read(&mut self, rows: u64) -> Result<Vec<Row>, Fault> {
         let (after, limit) = (self.at.last_key.as_ref(), limit(rows));
         let parameters = parameters(after, Some(&limit));
         let sweep = self.statements.sweep.behind(after);

@@ -25,7 +25,8 @@ use crate::runbook::Backfill;
 const VOID: &str = "the checkpoint is of another server, table or collation version: started again";
 
 /// Called with every new state.
-pub(super) type Report = Box<dyn FnMut(BackfillProgress) + Send + Sync>;
+// Not Sync: what borrows it across an await borrows it mutably.
+pub(super) type Report = Box<dyn FnMut(BackfillProgress) + Send>;
 
 /// A session that works its way through a table.
 pub(super) struct Worker {

@@ -30,7 +30,8 @@ const LOOKS: [Duration; 3] = [
 ];
 
 /// Called with every new state.
-pub(super) type Report = Box<dyn FnMut(ParityProgress) + Send + Sync>;
+// Not Sync: what borrows it across an await borrows it mutably.
+pub(super) type Report = Box<dyn FnMut(ParityProgress) + Send>;
 
 /// A session that works its way through a table.
 pub(super) struct Comparison {
@@ -159,7 +160,7 @@ impl Comparison {
 
     /// Compares rows behind the cursor, up to a key where one is given. None
     /// where there is no row.
-    async fn look(&self, last: Option<&Key>, rows: u64) -> Result<Option<Look>, Fault> {
+    async fn look(&mut self, last: Option<&Key>, rows: u64) -> Result<Option<Look>, Fault> {
         let (after, limit) = (self.after.as_ref(), limit(rows));
         let compare = match last {
             None => &self.compare,

@@ -56,7 +56,7 @@ pub async fn run(
     session: Session,
     job: Job,
     control: watch::Receiver<Control>,
-    progress: impl FnMut(ParityProgress) + Send + Sync + 'static,
+    progress: impl FnMut(ParityProgress) + Send + 'static,
 ) -> Result<Ended, Fault> {
     let report = Box::new(progress);
     let comparison = comparison::Comparison::open(session, job, control, report).await?;

@@ -8,10 +8,13 @@
 
 mod draft;
 mod drop_column;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod forecast;
 mod mention;
 mod publication;
 mod refusal;
+mod relation;
 mod server;
 mod table;
 mod trigger;

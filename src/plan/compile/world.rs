@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::mention::names;
+use super::relation::{added, plain_index};
 use crate::plan::TableSize;
 use crate::plan::catalog::{
-    Catalog, Check, Column, Dependent, Enabled, Function, Relation, RelationKind, ReplicaIdentity,
-    Trigger, UniqueIndex,
+    Catalog, Dependent, Enabled, Function, Relation, RelationKind, ReplicaIdentity, Trigger,
 };
 use crate::plan::statement::{Effect, NewColumn, NewFunction, NewTrigger};
 use crate::runbook::TableName;
@@ -87,45 +87,6 @@ impl World {
                 keys,
             } => self.create_table(table, columns, keys),
             Effect::DropRelation(table) => self.drop_relation(table),
-            Effect::AddColumn(table, column) => self.on(table, |r| r.columns.push(added(column))),
-            Effect::DropColumn { table, column, .. } => self.on(table, |r| drop_column(r, column)),
-            Effect::RenameColumn(table, from, to) => self.on(table, |r| {
-                let found = r.columns.iter_mut().find(|column| &column.name == from);
-                found
-                    .into_iter()
-                    .for_each(|column| column.name.clone_from(to));
-            }),
-            Effect::RenameTable(table, to) => self.on(table, |r| r.name.clone_from(to)),
-            Effect::NotNull(table, column, not_null) => self.on(table, |r| {
-                let found = r.columns.iter_mut().find(|c| &c.name == column);
-                found.into_iter().for_each(|c| c.not_null = *not_null);
-            }),
-            Effect::AddCheck {
-                table,
-                name,
-                valid,
-                not_null,
-            } => self.on(table, |r| {
-                r.checks.push(Check {
-                    name: name.clone().unwrap_or_default(),
-                    valid: *valid,
-                    not_null: not_null.clone(),
-                });
-            }),
-            Effect::Validate(table, name) => self.on(table, |r| {
-                let found = r.checks.iter_mut().find(|check| &check.name == name);
-                found.into_iter().for_each(|check| check.valid = true);
-            }),
-            Effect::DropConstraint(table, name) => self.on(table, |r| {
-                r.checks.retain(|check| &check.name != name);
-                r.unique_indexes.retain(|index| &index.name != name);
-                r.forget(name);
-            }),
-            Effect::CreateUniqueIndex(table, name, columns) => {
-                self.on(table, |r| {
-                    r.unique_indexes.push(plain_index(name, columns, false))
-                });
-            }
             Effect::DropIndex(name) => self.each(|r| {
                 r.unique_indexes.retain(|index| index.name != name.name);
                 r.forget(&name.name);
@@ -136,10 +97,16 @@ impl World {
                 functions.retain(|f| !is(name, &f.schema, &f.name));
             }
             Effect::CreateTrigger(trigger) => self.create_trigger(trigger),
-            Effect::DropTrigger(table, name) => self.on(table, |r| {
-                r.triggers.retain(|trigger| &trigger.name != name);
-                r.forget(name);
-            }),
+            Effect::AddColumn(table, _)
+            | Effect::DropColumn { table, .. }
+            | Effect::RenameColumn(table, ..)
+            | Effect::RenameTable(table, _)
+            | Effect::NotNull(table, ..)
+            | Effect::AddCheck { table, .. }
+            | Effect::Validate(table, _)
+            | Effect::DropConstraint(table, _)
+            | Effect::CreateUniqueIndex(table, ..)
+            | Effect::DropTrigger(table, _) => self.on(table, |relation| relation.change(effect)),
         }
     }
 
@@ -248,14 +215,6 @@ impl World {
     }
 }
 
-impl Relation {
-    /// Takes away what depended on a column under that name.
-    fn forget(&mut self, name: &str) {
-        self.dependents
-            .retain(|d| d.name.as_ref().is_none_or(|n| n.name != name));
-    }
-}
-
 /// Whether a written name, perhaps without a schema, is that object.
 pub(super) fn is(written: &TableName, schema: &str, name: &str) -> bool {
     written.name == name && written.schema.as_ref().is_none_or(|s| s == schema)
@@ -264,42 +223,4 @@ pub(super) fn is(written: &TableName, schema: &str, name: &str) -> bool {
 fn same(written: &TableName, full: &TableName) -> bool {
     written.name == full.name
         && (written.schema.is_none() || full.schema.is_none() || written.schema == full.schema)
-}
-
-fn drop_column(relation: &mut Relation, name: &str) {
-    relation.columns.retain(|column| column.name != name);
-    relation
-        .dependents
-        .retain(|dependent| dependent.column != name);
-    relation
-        .unique_indexes
-        .retain(|index| !index.columns.iter().any(|column| column == name));
-    relation
-        .checks
-        .retain(|check| check.not_null.as_deref() != Some(name));
-}
-
-fn added(new: &NewColumn) -> Column {
-    Column {
-        name: new.name.clone(),
-        data_type: new.data_type.clone(),
-        collation: None,
-        not_null: new.not_null,
-        generated: new.generated,
-        has_default: false,
-        has_grants: false,
-    }
-}
-
-fn plain_index(name: &str, columns: &[String], primary: bool) -> UniqueIndex {
-    UniqueIndex {
-        name: name.to_owned(),
-        columns: columns.to_vec(),
-        primary,
-        valid: true,
-        immediate: true,
-        partial: false,
-        plain_order: true,
-        replica_identity: false,
-    }
 }

@@ -48,8 +48,10 @@ impl Ends {
 /// A table and its key, as SQL.
 #[derive(Debug, Clone)]
 pub struct Keyset {
-    /// The quoted table.
+    /// The quoted table, with its schema.
     table: String,
+    /// Its quoted name alone.
+    name: String,
     /// The key's quoted columns.
     columns: Vec<String>,
     /// Their types.
@@ -65,6 +67,7 @@ impl Keyset {
         };
         Self {
             table: quote_table(&name),
+            name: quote_ident(&table.name),
             columns: table.key.iter().map(|c| quote_ident(&c.name)).collect(),
             types: table.key.iter().map(|c| c.data_type.clone()).collect(),
         }
@@ -117,6 +120,11 @@ impl Keyset {
     /// text)` in key order: `visited` and `counted` are running counts, those
     /// of the last row the chunk's; `image` is NULL where not flagged. No rows
     /// where the range is empty.
+    ///
+    /// The expressions stand outside of the limit, over a row by the table's
+    /// name: beside it a plan that sorts would evaluate them for every row
+    /// behind the cursor, and fail on one that is not in the chunk. Of `*` the
+    /// server keeps what they name.
     pub(super) fn read(&self, ends: Ends, parts: &Reads) -> String {
         let keys = self.columns.join(", ");
         format!(
@@ -128,8 +136,9 @@ impl Keyset {
              SELECT {keys}, flagged, counted,\n\
              CASE WHEN flagged THEN image END AS image FROM (\n\
              SELECT {keys},\n{flag} AS flagged,\n{counted} AS counted,\n{image} AS image\n\
-             FROM {table}{range}\nORDER BY {order} LIMIT {limit}\n\
-             ) visited_rows) flagged_rows\n\
+             FROM (\n\
+             SELECT * FROM {table}{range}\nORDER BY {order} LIMIT {limit}\n\
+             ) {name}) visited_rows) flagged_rows\n\
              WINDOW w AS (ORDER BY {keys} ROWS UNBOUNDED PRECEDING)\n\
              ) numbered WHERE flagged OR is_last ORDER BY visited",
             out = self.texts(),
@@ -137,6 +146,7 @@ impl Keyset {
             counted = parts.counted,
             image = parts.image,
             table = self.table,
+            name = self.name,
             range = where_all([self.range(ends)]),
             order = self.order(""),
             limit = self.limit(ends),

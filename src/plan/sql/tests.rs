@@ -67,12 +67,12 @@ fn a_trailing_comment_cannot_eat_our_sql() {
     assert_eq!(
         sql.update(Ends::After),
         "UPDATE public.\"Users\" SET\nemail_address = (\nemail -- the old one\n)\n\
-         WHERE (id) > ($1::text::bigint)\nAND (\ntrue -- all\n)"
+         WHERE (id) > ($1::text::bigint)\nAND ((\ntrue -- all\n) IS TRUE)"
     );
     assert_eq!(
         sql.update_one(),
         "UPDATE public.\"Users\" SET\nemail_address = (\nemail -- the old one\n)\n\
-         WHERE (id) = ($1::text::bigint)\nAND (\ntrue -- all\n)"
+         WHERE (id) = ($1::text::bigint)\nAND ((\ntrue -- all\n) IS TRUE)"
     );
 }
 

@@ -6,6 +6,7 @@
 //! [`Work::Unknown`], never "nothing".
 
 mod alter_table;
+mod change;
 mod effect;
 mod lock;
 mod name;
@@ -53,7 +54,7 @@ impl Statement {
             lock,
             relation: name::relation_of(statement.syntax()),
             work,
-            effects: effect::effects(&statement),
+            effects: change::effects(&statement),
         }
     }
 }

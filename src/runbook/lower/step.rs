@@ -92,8 +92,10 @@ impl Lowering<'_> {
                     used: compiled,
                 });
             } else {
-                let known: Vec<_> = lint::hazards()
-                    .map(|(code, _)| format!("`{code}`"))
+                let known = lint::hazards().map(|(code, _)| code);
+                let known: Vec<_> = known
+                    .chain(COMPILE_HAZARDS.iter().copied())
+                    .map(|code| format!("`{code}`"))
                     .collect();
                 let message = format!("`{}` is no fault that can be accepted", code.value);
                 let hint = format!("these can: {}", known.join(", "));

@@ -67,6 +67,13 @@ CREATE TABLE pgcutover.heartbeat (
     at     timestamptz NOT NULL
 );
 
+-- The lead's own picture, replaced once a second, for terminals that only look.
+CREATE TABLE pgcutover.status (
+    run_id text PRIMARY KEY REFERENCES pgcutover.run ON DELETE CASCADE,
+    at     timestamptz NOT NULL,
+    body   json NOT NULL
+);
+
 CREATE TABLE pgcutover.intent (
     intent_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id     text NOT NULL REFERENCES pgcutover.run ON DELETE CASCADE,

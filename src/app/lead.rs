@@ -1,0 +1,182 @@
+//! Leading a run: monitor, driver, broadcast, and whoever watches.
+//!
+//! Owns what runs side by side while this process leads, and the exit code
+//! that follows from where the run stands in the end.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tracing::warn;
+
+use super::{Exit, broadcast, lines};
+use crate::cli::Look;
+use crate::driver::begin::Ready;
+use crate::driver::{Asker, Handle, Leaving, Places, Request};
+use crate::engine::message::{Ask, IntentId};
+use crate::engine::snapshot::{Snapshot, State};
+use crate::monitor::{Config, Monitor};
+use crate::run::Outcome;
+use crate::tui::{self, Leave, Options, TuiError, Wire};
+
+/// A run that this process leads, turning.
+pub(super) struct Lead {
+    /// The driver.
+    pub(super) handle: Handle,
+    _monitor: Monitor,
+    _broadcast: broadcast::Broadcast,
+}
+
+impl Lead {
+    /// Starts everything that leading takes.
+    ///
+    /// # Errors
+    /// A connection without an address.
+    pub(super) fn start(ready: Ready, places: &Places) -> color_eyre::Result<Self> {
+        let monitor = Monitor::start(monitored(&ready, places)?);
+        let lease = ready.lease().clone();
+        let journal = ready.run().plan.body.journal.clone();
+        let handle = ready.start(monitor.readings())?;
+        let target = places.targets[&journal].clone();
+        let broadcast = broadcast::Broadcast::start(target, lease, handle.snapshots.clone());
+        Ok(Self {
+            handle,
+            _monitor: monitor,
+            _broadcast: broadcast,
+        })
+    }
+
+    /// The newest picture, and every one after it.
+    pub(super) fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.handle.snapshots.clone()
+    }
+
+    /// Leads on the screen, and goes on without it where the person or a lost
+    /// terminal wants that.
+    ///
+    /// # Errors
+    /// Why the driver ended, or the screen.
+    pub(super) async fn on_screen(mut self, look: Look) -> color_eyre::Result<Exit> {
+        let (asks, requests) = mpsc::channel(64);
+        let passing = tokio::spawn(pass_on(requests, self.handle.asker.clone()));
+        let wire = Wire {
+            snapshots: self.snapshots(),
+            asks,
+        };
+        let left = tui::run(wire, Options::from_env(look.ascii)).await;
+        passing.await?;
+        let leaving = match left {
+            Ok(Leave::GoOnWithoutTerminal) => return self.headless().await,
+            Ok(Leave::LostTerminal) => {
+                warn!("the terminal is lost; the run goes on without it");
+                return self.headless().await;
+            }
+            Ok(Leave::HoldAndLeave) => Leaving::Hold,
+            Ok(Leave::Finished | Leave::Detached) => Leaving::AsItIs,
+            Err(TuiError::PublisherGone) => Leaving::AsItIs,
+            Err(error) => {
+                // Whatever broke the screen, nobody watches any more.
+                self.handle.asker.leave(Leaving::Hold).await;
+                (&mut self.handle.task).await??;
+                return Err(error.into());
+            }
+        };
+        self.handle.asker.leave(leaving).await;
+        (&mut self.handle.task).await??;
+        Ok(exit_of(&self.handle.snapshots.borrow()))
+    }
+
+    /// Leads without a screen: a line for each event, until the run ends or a
+    /// signal ends us. SIGINT and SIGTERM hold and leave, SIGUSR1 holds.
+    ///
+    /// # Errors
+    /// Why the driver ended.
+    pub(super) async fn headless(mut self) -> color_eyre::Result<Exit> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut hold = signal(SignalKind::user_defined1())?;
+        let mut snapshots = self.snapshots();
+        let mut printer = lines::Printer::default();
+        loop {
+            printer.print(&snapshots.borrow_and_update())?;
+            tokio::select! {
+                _ = interrupt.recv() => self.handle.asker.leave(Leaving::Hold).await,
+                _ = terminate.recv() => self.handle.asker.leave(Leaving::Hold).await,
+                // A lost terminal is no reason to stop: the run goes on.
+                _ = hangup.recv() => {}
+                _ = hold.recv() => self.hold("SIGUSR1").await,
+                ended = &mut self.handle.task => {
+                    printer.print(&snapshots.borrow_and_update())?;
+                    ended??;
+                    break;
+                }
+                changed = snapshots.changed() => {
+                    if changed.is_ok() && snapshots.borrow().run.outcome.is_some() {
+                        self.handle.asker.leave(Leaving::AsItIs).await;
+                    }
+                }
+            }
+        }
+        Ok(exit_of(&snapshots.borrow()))
+    }
+
+    /// Holds the run, as whoever is logged in.
+    pub(super) async fn hold(&self, reason: &str) {
+        self.handle
+            .asker
+            .ask(Request {
+                id: IntentId(0),
+                ask: Ask::Hold {
+                    reason: reason.to_owned(),
+                },
+                saw: None,
+                saw_hash: None,
+            })
+            .await;
+    }
+}
+
+/// Passes the screen's requests on, until the screen is gone.
+async fn pass_on(mut requests: mpsc::Receiver<tui::Request>, asker: Asker) {
+    while let Some(request) = requests.recv().await {
+        asker
+            .ask(Request {
+                id: request.id,
+                ask: request.ask,
+                saw: Some(request.saw),
+                saw_hash: Some(request.saw_hash),
+            })
+            .await;
+    }
+}
+
+/// What a run's standing means for whoever called us.
+pub(super) fn exit_of(snapshot: &Snapshot) -> Exit {
+    match (snapshot.run.outcome, snapshot.state) {
+        (Some(Outcome::Finished), _) => Exit::Fine,
+        (Some(Outcome::RolledBack), _) => Exit::RolledBack,
+        (None, State::Stuck | State::InDoubt) => Exit::Stuck,
+        (None, State::Held | State::Holding) => Exit::Held,
+        (None, _) => Exit::Fine,
+    }
+}
+
+fn monitored(ready: &Ready, places: &Places) -> color_eyre::Result<Config> {
+    let connection = ready.run().plan.body.connections.first();
+    let connection = connection.ok_or_else(|| color_eyre::eyre::eyre!("no connection"))?;
+    let standbys = places.standbys.get(&connection.id);
+    let heartbeats = standbys.into_iter().flatten().filter_map(|(id, target)| {
+        let standby = connection
+            .standbys
+            .iter()
+            .find(|standby| standby.id == *id)?;
+        Some((standby.application_name.clone(), target.clone()))
+    });
+    Ok(Config {
+        target: places.targets[&connection.id].clone(),
+        expected: connection.standbys.clone(),
+        heartbeats: heartbeats.collect(),
+        run: Some(ready.run().id.clone()),
+    })
+}

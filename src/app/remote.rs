@@ -1,0 +1,227 @@
+//! Verbs from any terminal: an intent through Postgres, and its answer.
+//!
+//! Owns finding the journal and the run, and waiting for the lead's reply. A
+//! hold goes the same way, on a session of its own.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::{bail, eyre};
+use tokio::time::sleep;
+
+use super::Exit;
+use super::source::{Surroundings, read};
+use crate::cli::{self, Remote, Taken};
+use crate::engine::message::{Ask, Reply};
+use crate::pg::connect::resolve;
+use crate::pg::session::{Purpose, Session, open};
+use crate::run::Run;
+use crate::run::event::{Answer, Percent, RunId, Task};
+use crate::run::evolve::fold;
+use crate::runbook::{ConnectionSource, GateId, PhaseId, RoleId, StepId};
+use crate::store::verify::Head;
+use crate::store::{intents, migrate, read as journal, runs};
+use crate::text::clean;
+
+/// How long a verb waits for the lead's answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Time between two looks.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// A run somebody leads, seen from here.
+pub(super) struct Seen {
+    pub(super) session: Session,
+    pub(super) run: Run,
+}
+
+/// Finds the journal, the run, and how it stands.
+///
+/// # Errors
+/// No way to the journal, no run there, or more than one.
+pub(super) async fn find(remote: &Remote, purpose: Purpose) -> color_eyre::Result<Seen> {
+    let source = journal_of(remote)?;
+    let target = resolve(&source, &Surroundings::of_the_process())?;
+    let session = open(&target, purpose).await?;
+    if migrate::version(&session).await?.is_none() {
+        bail!(
+            "no run has ever been started in `{target}`\nhint: `--runbook`, `--url-env` or `--service` names another journal"
+        );
+    }
+    let id = match &remote.run {
+        Some(id) => RunId(id.clone()),
+        None => only_run(&session).await?,
+    };
+    let events = journal::events(&session, &id, &Head::default()).await?;
+    let run = fold(&events)?.ok_or_else(|| eyre!("there is no run `{}` here", clean(&id.0)))?;
+    Ok(Seen { session, run })
+}
+
+fn journal_of(remote: &Remote) -> color_eyre::Result<ConnectionSource> {
+    if let Some(variable) = &remote.url_env {
+        return Ok(ConnectionSource::UrlEnv(variable.clone()));
+    }
+    if let Some(service) = &remote.service {
+        return Ok(ConnectionSource::Service(service.clone()));
+    }
+    let Some(path) = &remote.runbook else {
+        return Ok(ConnectionSource::Environment);
+    };
+    let loaded = read(&cli::Source {
+        runbook: PathBuf::clone(path),
+        environment: remote.environment.clone(),
+    })?;
+    let Some(runbook) = loaded.runbook else {
+        bail!(
+            "`{}` has faults\nhint: `pgcutover check` names them",
+            path.display()
+        );
+    };
+    let mut connections = runbook.connections.into_iter();
+    let journal = connections.find(|connection| connection.id == runbook.journal);
+    journal
+        .map(|connection| connection.source)
+        .ok_or_else(|| eyre!("the runbook has no connection for its journal"))
+}
+
+/// The run under way; the newest one where none is.
+async fn only_run(session: &Session) -> color_eyre::Result<RunId> {
+    let all = runs::list(session).await?;
+    let open: Vec<_> = all.iter().filter(|run| run.ended.is_none()).collect();
+    match (open.as_slice(), all.first()) {
+        ([run], _) => Ok(run.run.clone()),
+        ([], Some(newest)) => Ok(newest.run.clone()),
+        ([], None) => bail!("no run has ever been started here"),
+        (several, _) => {
+            let ids: Vec<_> = several
+                .iter()
+                .map(|run| format!("{} ({})", run.run, run.cutover))
+                .collect();
+            bail!(
+                "several runs are under way: {}\nhint: `--run ID` names one",
+                ids.join(", ")
+            )
+        }
+    }
+}
+
+/// Asks, and waits for the answer.
+///
+/// # Errors
+/// The way to the journal; no answer in time.
+pub(super) async fn ask(remote: &Remote, ask: Ask) -> color_eyre::Result<Exit> {
+    let purpose = match ask {
+        Ask::Hold { .. } => Purpose::Hold,
+        _ => Purpose::Intent,
+    };
+    let Seen { session, run } = find(remote, purpose).await?;
+    let saw = Head {
+        seq: run.material,
+        hash: run.head_hash.clone(),
+    };
+    let json = serde_json::to_value(&ask)?;
+    let id = intents::request(&session, &run.id, &json, Some(&saw)).await?;
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(reply) = intents::reply_of(&session, id).await? {
+            return answer(&ask, serde_json::from_value(reply)?);
+        }
+        sleep(GLANCE).await;
+    }
+    writeln!(
+        io::stderr(),
+        "{}: recorded; no lead has answered within {} s\nhint: `pgcutover status` shows who leads",
+        ask.verb(),
+        PATIENCE.as_secs()
+    )?;
+    Ok(Exit::Error)
+}
+
+fn answer(ask: &Ask, reply: Reply) -> color_eyre::Result<Exit> {
+    match reply {
+        Reply::Accepted | Reply::NotYetRecorded => {
+            writeln!(io::stdout(), "{}: accepted", ask.verb())?;
+            Ok(Exit::Fine)
+        }
+        Reply::Refused(why) => {
+            writeln!(io::stderr(), "{}: refused: {}", ask.verb(), clean(&why))?;
+            Ok(Exit::Error)
+        }
+    }
+}
+
+/// The request that a verb makes, and where it goes; `None` for verbs that
+/// make none.
+pub(super) fn request(verb: &cli::Verb) -> Option<(&Remote, Ask)> {
+    use cli::Verb;
+    Some(match verb {
+        Verb::Hold(hold) => {
+            let reason = hold.reason.clone();
+            (&hold.remote, Ask::Hold { reason })
+        }
+        Verb::Release(remote) => (remote, Ask::Release),
+        Verb::Pause(remote) => (remote, Ask::Pause),
+        Verb::Resume(remote) => (remote, Ask::Resume),
+        Verb::Pace(pace) => {
+            let ask = Ask::Pace {
+                pace: Percent(pace.percent),
+            };
+            (&pace.remote, ask)
+        }
+        Verb::Advance(advance) => {
+            let into = PhaseId::new(&advance.phase);
+            (&advance.remote, Ask::Advance { into })
+        }
+        Verb::Sign(sign) => (&sign.remote, signature(sign)),
+        Verb::Waive(waive) => {
+            let ask = Ask::Waive {
+                gate: GateId::new(&waive.gate),
+                reason: waive.reason.clone(),
+            };
+            (&waive.remote, ask)
+        }
+        Verb::Answer(answer) => {
+            let step = StepId::new(&answer.step);
+            (&answer.remote, Ask::Answer { step })
+        }
+        Verb::Resolve(resolve) => (&resolve.remote, resolution(resolve)),
+        Verb::Rollback(rollback) => {
+            let ask = Ask::Rollback {
+                phase: PhaseId::new(&rollback.phase),
+                reason: rollback.reason.clone(),
+            };
+            (&rollback.remote, ask)
+        }
+        Verb::Unwind(unwind) => {
+            let reason = unwind.reason.clone();
+            (&unwind.remote, Ask::Unwind { reason })
+        }
+        Verb::Demo(_)
+        | Verb::Check(_)
+        | Verb::Run(_)
+        | Verb::Status(_)
+        | Verb::Completions { .. } => return None,
+    })
+}
+
+fn signature(sign: &cli::Sign) -> Ask {
+    Ask::Sign {
+        gate: GateId::new(&sign.gate),
+        seat: sign.seat.as_ref().map(RoleId::new),
+        answer: if sign.no_go { Answer::NoGo } else { Answer::Go },
+        reason: sign.reason.clone(),
+    }
+}
+
+fn resolution(resolve: &cli::Resolve) -> Ask {
+    let step = StepId::new(&resolve.step);
+    Ask::Resolve {
+        task: if resolve.undo {
+            Task::back(step)
+        } else {
+            Task::forward(step)
+        },
+        done: resolve.taken == Taken::Done,
+        how: resolve.reason.clone(),
+    }
+}

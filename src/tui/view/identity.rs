@@ -1,0 +1,77 @@
+//! Row 1: what is cut over, where, who leads, and how old all this is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Scene, pair};
+use crate::report::format;
+use crate::tui::theme::Tone;
+
+/// From this age on, the age stands beside the clock.
+const LIVE: u64 = 2;
+
+pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
+    let cutover = &scene.snapshot.run.plan.body.cutover;
+    let production = cutover.environment.to_lowercase().contains("prod");
+    let environment = format!(" {} ", cutover.environment.to_uppercase());
+    let tone = if production { Tone::Warn } else { Tone::Note };
+    let left = scene
+        .row()
+        .put(Tone::Plain, &cutover.id)
+        .gap(1)
+        .styled(scene.theme.chip(tone), environment)
+        .put(
+            Tone::Plain,
+            if place.width < 72 {
+                String::new()
+            } else {
+                server(scene)
+            },
+        )
+        .gap(2)
+        .put(Tone::Plain, lead(scene))
+        .put(Tone::Quiet, watching(scene));
+    let clock = format!("{}Z", format::clock(scene.now));
+    let right = match scene.model.old() {
+        Some(age) => scene
+            .row()
+            .put(Tone::Bad, format!("{} OLD", format::age(age)))
+            .put(Tone::Quiet, format!(" {clock}")),
+        None if scene.model.unseen().as_secs() >= LIVE => scene
+            .row()
+            .put(
+                Tone::Note,
+                format!("{} old", format::age(scene.model.unseen())),
+            )
+            .put(Tone::Quiet, format!(" {clock}")),
+        None => scene
+            .row()
+            .put(Tone::Good, "live")
+            .put(Tone::Quiet, format!(" {clock}")),
+    };
+    pair(left, right, place, 0, buf);
+}
+
+fn server(scene: &Scene<'_>) -> String {
+    match scene.snapshot.readings.server.value() {
+        Some(server) => format!(" {} PG{}", server.database, server.version),
+        None => " server unknown".into(),
+    }
+}
+
+fn lead(scene: &Scene<'_>) -> String {
+    let snapshot = scene.snapshot;
+    let lead = snapshot.run.lead.as_ref();
+    match (snapshot.lead, lead) {
+        (true, _) => format!("LEAD {}", snapshot.user),
+        (false, Some(lead)) => format!("LEAD {}, you {} watch", lead.by, snapshot.user),
+        (false, None) => format!("NO LEAD, you {} watch", snapshot.user),
+    }
+}
+
+fn watching(scene: &Scene<'_>) -> String {
+    match scene.snapshot.observers {
+        0 => String::new(),
+        n => format!(" +{n} watching"),
+    }
+}

@@ -9,9 +9,9 @@ use tokio_postgres::Client;
 
 use crate::support::{self, Database};
 
-const ROWS: i64 = 500;
+pub(crate) const ROWS: i64 = 500;
 
-const EXPAND: &str = "ALTER TABLE users ADD COLUMN email_address text";
+pub(crate) const EXPAND: &str = "ALTER TABLE users ADD COLUMN email_address text";
 
 const DUAL_WRITE: &str = "
 CREATE FUNCTION sync_email() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -27,7 +27,8 @@ END $$;
 CREATE TRIGGER sync_email BEFORE INSERT OR UPDATE ON users
     FOR EACH ROW EXECUTE FUNCTION sync_email()";
 
-const BACKFILL: &str = "UPDATE users SET email_address = email WHERE email_address IS NULL";
+pub(crate) const BACKFILL: &str =
+    "UPDATE users SET email_address = email WHERE email_address IS NULL";
 
 const CONTRACT: &str = "BEGIN;
 DROP TRIGGER sync_email ON users; DROP FUNCTION sync_email;
@@ -69,7 +70,7 @@ impl Shop {
     }
 }
 
-fn fast(dsn: &str, flags: &std::path::Path) -> LoadOptions {
+pub(crate) fn fast(dsn: &str, flags: &std::path::Path) -> LoadOptions {
     LoadOptions {
         operations_per_second: 1000.0,
         ..LoadOptions::new(dsn, ROWS, flags)
@@ -77,7 +78,11 @@ fn fast(dsn: &str, flags: &std::path::Path) -> LoadOptions {
 }
 
 /// Waits until the figures are as wanted.
-async fn until(meter: &Meter, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+pub(crate) async fn until(
+    meter: &Meter,
+    what: &str,
+    wanted: impl Fn(&Snapshot) -> bool,
+) -> Snapshot {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let snapshot = meter.snapshot();
@@ -90,13 +95,13 @@ async fn until(meter: &Meter, what: &str, wanted: impl Fn(&Snapshot) -> bool) ->
 }
 
 /// Waits for so many further operations of both generations together.
-async fn operations(meter: &Meter, count: u64) {
+pub(crate) async fn operations(meter: &Meter, count: u64) {
     let total = |snapshot: &Snapshot| snapshot.old.operations + snapshot.new.operations;
     let goal = total(&meter.snapshot()) + count;
     until(meter, "operations", |now| total(now) >= goal).await;
 }
 
-async fn count(client: &Client, query: &str) -> i64 {
+pub(crate) async fn count(client: &Client, query: &str) -> i64 {
     client.query_one(query, &[]).await.unwrap().get(0)
 }
 
@@ -135,6 +140,38 @@ async fn a_correct_rename_leaves_every_client_content() {
     assert!(check.is_clean(), "{check:?}");
     assert_eq!((check.email.rows, check.lost), (0, 0));
     assert!(check.email_address.rows > 100, "{check:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retired_clients_come_back_with_what_they_remember() {
+    let mut shop = Shop::open().await;
+    for statement in [EXPAND, DUAL_WRITE, BACKFILL] {
+        shop.run(statement).await;
+    }
+    shop.set_flag("50");
+    shop.load.start_new();
+    for _ in 0..3 {
+        shop.load.start_old();
+        shop.load.start_old();
+        operations(&shop.meter, 400).await;
+        shop.load.retire_new().await;
+        assert_eq!(shop.meter.snapshot().new.connected, 0);
+        operations(&shop.meter, 200).await;
+        shop.load.start_new();
+        operations(&shop.meter, 400).await;
+        shop.load.retire_old().await;
+        assert_eq!(shop.meter.snapshot().old.connected, 0);
+        operations(&shop.meter, 200).await;
+        let check = shop.load.final_check().await.unwrap();
+        assert!(check.is_clean() && check.rows > 0, "{check:?}");
+    }
+    let end = shop.load.stop().await;
+    assert_eq!((end.errors(), end.mismatches()), (0, 0), "{end:?}");
+    assert_eq!(end.old.reconnects + end.new.reconnects, 0, "{end:?}");
+    let check = shop.load.final_check().await.unwrap();
+    assert!(check.is_clean(), "{check:?}");
+    let twice = "SELECT count(*) - count(DISTINCT email) FROM users";
+    assert_eq!(count(&shop.database.client, twice).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

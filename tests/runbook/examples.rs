@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgcutover::runbook::{Action, Condition, ConnectionSource, Reversal, Runbook};
+use pgcutover::runbook::{Action, Condition, ConnectionSource, Reversal, Runbook, Step};
 
 use super::load_file;
 
@@ -75,4 +75,26 @@ fn plain_ddl_gets_its_undo_and_the_backfill_of_its_column_needs_none() {
     assert!(why.contains("add-column"), "{why}");
     assert!(matches!(reversal("drop-old"), Reversal::Irreversible(_)));
     assert!(matches!(reversal("drop-check"), Reversal::Keep(_)));
+}
+
+#[test]
+fn a_rollback_of_the_readers_ends_with_the_new_version_and_asks_after_each_step() {
+    let runbook = clean(None);
+    let phase = runbook
+        .phases
+        .iter()
+        .find(|phase| phase.id.as_str() == "read-switch")
+        .unwrap();
+    let ids = |steps: &[Step]| {
+        let asked = steps.iter().filter(|step| step.done_when.is_some());
+        asked.map(|step| step.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids(&phase.steps),
+        ["deploy-new", "flag-10", "flag-100", "retire-old"]
+    );
+    assert_eq!(
+        ids(phase.rollback.as_deref().unwrap()),
+        ["flag-0", "old-app-back", "new-app-off"]
+    );
 }

@@ -77,14 +77,17 @@ struct Found {
 }
 
 /// Compares all `memories` with the database.
-pub(super) async fn compare(dsn: &str, memories: &[Memory]) -> Result<Check, Error> {
+pub(super) async fn compare(dsn: &str, memories: &[&Memory]) -> Result<Check, Error> {
     let failed = |error: tokio_postgres::Error| Error::Sql {
         statement: body(RECALL).to_owned(),
         why: words(&error),
     };
     let client = connect(dsn, "pgcutover demo").await.map_err(failed)?;
     let mut check = Check::default();
-    let beliefs: Vec<(i64, &Belief)> = memories.iter().flat_map(Memory::beliefs).collect();
+    let beliefs: Vec<(i64, &Belief)> = memories
+        .iter()
+        .flat_map(|memory| memory.beliefs())
+        .collect();
     for batch in beliefs.chunks(BATCH) {
         let ids = batch.iter().map(|(id, _)| *id).collect();
         let found = recall(&client, ids).await.map_err(failed)?;

@@ -30,18 +30,16 @@ pub(super) struct Client {
     pub(super) shopper: Shopper,
     /// What its pauses differ by from the other clients'.
     pub(super) dice: Dice,
+    /// From one operation to the next.
+    pub(super) every: Duration,
     pub(super) tally: Arc<Tally>,
 }
 
 impl Client {
-    /// One operation `every` so often until it is told to retire; gives what it
-    /// remembers.
-    pub(super) async fn work(
-        mut self,
-        every: Duration,
-        mut retire: watch::Receiver<bool>,
-    ) -> Memory {
-        let mut pace = tokio::time::interval(every);
+    /// One operation after the other until it is told to retire. What comes
+    /// back disconnected and can work again: it goes on with what it remembers.
+    pub(super) async fn work(mut self, mut retire: watch::Receiver<bool>) -> Self {
+        let mut pace = tokio::time::interval(self.every);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut connections = 0;
         while let Some(mut session) = self.connect(&mut retire).await {
@@ -65,7 +63,12 @@ impl Client {
                 break;
             }
         }
-        self.shopper.into_memory()
+        self
+    }
+
+    /// What it knows about its rows.
+    pub(super) fn memory(&self) -> &Memory {
+        self.shopper.memory()
     }
 
     /// Tries until it is connected, or told to retire.

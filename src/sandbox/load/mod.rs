@@ -8,10 +8,13 @@
 //!
 //! At any time a row is written by one client at most, or the checks would not
 //! be exact: a client owns the rows that it inserted and those of the preloaded
-//! ones whose id leaves its own remainder. Nobody inherits them.
+//! ones whose id leaves its own remainder. Nobody inherits them: a client that
+//! starts again after it retired finds its rows as it left them.
 
 mod check;
 mod client;
+mod crew;
+mod deployment;
 mod dice;
 mod flag;
 mod latency;
@@ -23,22 +26,12 @@ mod statement;
 mod tally;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::error::Error;
-use client::Client;
-use dice::Dice;
-use flag::ReadFlag;
-use memory::Memory;
-use shopper::Shopper;
-use slot::Slot;
-use tally::Tally;
+use crew::Crew;
 
 pub use check::{Check, Column};
+pub use deployment::Deployment;
 pub use latency::Latencies;
 pub use shop::create_shop;
 pub use tally::{Figures, Meter, Snapshot};
@@ -58,6 +51,7 @@ pub struct LoadOptions {
     pub operations_per_second: f64,
     /// The directory where `flagctl` keeps the file `read_new`: the percentage
     /// of the new clients' reads that use `email_address`. No file means 0.
+    /// A [`Deployment`] keeps its files there too.
     pub flags: PathBuf,
     /// Where the clients' choices start from.
     pub seed: u64,
@@ -96,118 +90,67 @@ impl Generation {
     }
 }
 
-/// The load: starts and retires generations, and checks at the end. Dropping it
-/// ends its clients in the middle of what they do.
+/// The load: starts and retires generations, as often as it is told to, and
+/// checks at the end. Dropping it ends its clients in the middle of what they do.
 #[derive(Debug)]
 pub struct Load {
-    options: LoadOptions,
+    dsn: String,
     old: Crew,
     new: Crew,
-    retired: Vec<Memory>,
-}
-
-/// The clients of one generation.
-#[derive(Debug)]
-struct Crew {
-    generation: Generation,
-    clients: JoinSet<Memory>,
-    retire: watch::Sender<bool>,
-    tally: Arc<Tally>,
 }
 
 impl Load {
     /// Nothing runs yet.
     pub fn new(options: LoadOptions) -> Self {
+        let (old, new) = (options.old_clients, options.new_clients);
         Self {
-            options,
-            old: Crew::new(Generation::Old),
-            new: Crew::new(Generation::New),
-            retired: Vec::new(),
+            old: Crew::new(Generation::Old, &options, 0..old),
+            new: Crew::new(Generation::New, &options, old..old + new),
+            dsn: options.dsn,
         }
     }
 
-    /// Starts the clients that know only `email`, once. Wants a tokio runtime.
+    /// Starts the clients that know only `email`, where they do not work yet.
+    /// Wants a tokio runtime.
     pub fn start_old(&mut self) {
-        self.old.start(&self.options, 0, self.options.old_clients);
+        self.old.start();
     }
 
-    /// Starts the clients that write `email_address`, once. The column and the
-    /// dual-write trigger have to be there by now.
+    /// Starts the clients that write `email_address`, where they do not work
+    /// yet. The column and the dual-write trigger have to be there by now.
     pub fn start_new(&mut self) {
-        let first = self.options.old_clients;
-        self.new
-            .start(&self.options, first, self.options.new_clients);
+        self.new.start();
     }
 
     /// The old clients finish their operation and disconnect.
     pub async fn retire_old(&mut self) {
-        self.retired.extend(self.old.retire().await);
+        self.old.retire().await;
+    }
+
+    /// The new clients finish their operation and disconnect.
+    pub async fn retire_new(&mut self) {
+        self.new.retire().await;
     }
 
     /// All clients finish their operation and disconnect.
     pub async fn stop(&mut self) -> Snapshot {
         self.retire_old().await;
-        self.retired.extend(self.new.retire().await);
+        self.retire_new().await;
         self.meter().snapshot()
     }
 
     /// Reads the figures, from any task, while the clients work.
     pub fn meter(&self) -> Meter {
-        Meter::new(self.old.tally.clone(), self.new.tally.clone())
+        Meter::new(self.old.tally(), self.new.tally())
     }
 
-    /// Compares everything that retired clients remember with the database, in
-    /// each of the two columns that exists.
+    /// Compares everything that the clients remember which do not work now with
+    /// the database, in each of the two columns that exists.
     ///
     /// # Errors
     /// [`Error::Sql`] when the database cannot be read.
     pub async fn final_check(&self) -> Result<Check, Error> {
-        check::compare(&self.options.dsn, &self.retired).await
-    }
-}
-
-impl Crew {
-    fn new(generation: Generation) -> Self {
-        Self {
-            generation,
-            clients: JoinSet::new(),
-            retire: watch::channel(false).0,
-            tally: Arc::default(),
-        }
-    }
-
-    fn start(&mut self, options: &LoadOptions, first: u32, count: u32) {
-        if !self.clients.is_empty() || *self.retire.borrow() {
-            return;
-        }
-        let every = Duration::from_secs_f64(f64::from(count) / options.operations_per_second);
-        for number in first..first + count {
-            let slot = Slot {
-                number: number.into(),
-                of: (options.old_clients + options.new_clients).into(),
-                rows: options.rows,
-            };
-            let shopper = Shopper::new(
-                self.generation,
-                slot,
-                ReadFlag::in_directory(&options.flags),
-                Dice::new(options.seed, number),
-                self.tally.clone(),
-            );
-            let client = Client {
-                dsn: options.dsn.clone(),
-                generation: self.generation,
-                shopper,
-                dice: Dice::new(!options.seed, number),
-                tally: self.tally.clone(),
-            };
-            self.clients
-                .spawn(client.work(every, self.retire.subscribe()));
-        }
-    }
-
-    async fn retire(&mut self) -> Vec<Memory> {
-        self.retire.send_replace(true);
-        std::mem::take(&mut self.clients).join_all().await
+        let memories: Vec<_> = self.old.memories().chain(self.new.memories()).collect();
+        check::compare(&self.dsn, &memories).await
     }
 }

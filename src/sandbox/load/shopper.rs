@@ -51,9 +51,9 @@ impl Shopper {
         }
     }
 
-    /// What it remembers, at its end.
-    pub(super) fn into_memory(self) -> Memory {
-        self.memory
+    /// What it knows about its rows so far.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// One operation on a row of its own. A row that is not certain is read:

@@ -29,7 +29,7 @@ impl Tally {
         self.latencies.record(took);
     }
 
-    /// The server, or the read flag, said no.
+    /// The server, or a flag, said no.
     pub(super) fn error(&self, words: String) {
         self.errors.add(words);
     }
@@ -67,7 +67,7 @@ impl Counter {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -29,7 +29,10 @@ async fn nothing_is_lost(stage: &mut Stage, kills: i64) {
     let client = stage.connect().await;
     let audit = evidence::audited(&client).await;
     assert_eq!(audit.committed, audit.distinct, "rows written twice");
-    assert!(audit.written - audit.committed <= kills * CHUNK, "{audit:?}");
+    assert!(
+        audit.written - audit.committed <= kills * CHUNK,
+        "{audit:?}"
+    );
     let events = evidence::journal_is_whole(stage).await;
     let summary = evidence::backfill_summary(&events);
     assert_eq!(summary.rows_written, audit.committed.unsigned_abs());
@@ -70,6 +73,7 @@ async fn a_run_killed_at_random_instants_loses_nothing() {
         }
     }
     lead.exits_with(0).await;
+    println!("killed {kills} times");
     assert!(kills >= rounds.min(3), "killed {kills} times only");
     nothing_is_lost(&mut stage, kills.try_into().unwrap()).await;
 }

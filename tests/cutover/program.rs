@@ -77,10 +77,12 @@ impl Lead {
         assert!(sent.unwrap().success(), "{name} to the lead");
     }
 
-    /// `kill -9`, and gone; its exit code where it had ended before.
-    pub(crate) async fn kill(mut self) -> Option<i32> {
+    /// `kill -9`, and gone. Until then it was at work, or had finished.
+    pub(crate) async fn kill(mut self) {
         self.child.start_kill().unwrap();
-        self.child.wait().await.unwrap().code()
+        let status = self.child.wait().await.unwrap();
+        let fine = status.signal().is_some() || status.success();
+        assert!(fine, "it had given up: {status}:\n{}", self.written());
     }
 
     /// Waits for its end: status, and all that it wrote.

@@ -128,11 +128,22 @@ impl Stage {
 
     /// The same with variables.
     pub(crate) fn lead_with(&self, variables: &[(&str, &str)]) -> Lead {
-        let mut command = self.program();
+        let mut command = self.run(&["--headless"]);
         command.envs(variables.iter().copied());
-        command.arg("run").arg(self.runbook());
-        command.args(["--environment", "demo", "--headless"]);
+        self.lead_by(command)
+    }
+
+    /// The same by a command made from [`Stage::run`].
+    pub(crate) fn lead_by(&self, command: Command) -> Lead {
         Lead::start(command, &self.home)
+    }
+
+    /// `run` with these options.
+    pub(crate) fn run(&self, options: &[&str]) -> Command {
+        let mut command = self.program();
+        command.arg("run").arg(self.runbook());
+        command.args(["--environment", "demo"]).args(options);
+        command
     }
 
     /// A verb from another terminal: `"advance expand"`.

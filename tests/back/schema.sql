@@ -19,7 +19,7 @@ FROM (
     FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
     WHERE relnamespace = 'public'::regnamespace
     UNION ALL
-    SELECT 'trigger', tgname, pg_get_triggerdef(t.oid) || ' ' || tgenabled
+    SELECT 'trigger', tgname, pg_get_triggerdef(t.oid) || ' ' || tgenabled::text
     FROM pg_trigger t JOIN pg_class ON pg_class.oid = tgrelid
     WHERE NOT tgisinternal AND relnamespace = 'public'::regnamespace
     UNION ALL

@@ -11,6 +11,8 @@ use tokio_postgres::{Client, NoTls};
 
 /// A database of a test's own.
 pub(crate) struct Database {
+    /// Its name, which only this test has.
+    pub(crate) name: String,
     /// On the primary.
     pub(crate) dsn: String,
     /// On the standby.
@@ -30,6 +32,7 @@ pub(crate) async fn database() -> Database {
         standby_dsn: cluster.standby().unwrap().dsn(&name),
         client: connect(&dsn).await,
         dsn,
+        name,
     }
 }
 

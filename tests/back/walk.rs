@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use pgcutover::run::event::Task;
 use pgcutover::run::{Place, Run, TaskState};
@@ -30,7 +31,7 @@ impl Walk {
     pub(crate) async fn begin() -> Self {
         let database = servers::database().await;
         create_shop(&database.dsn, ROWS).await.unwrap();
-        let mut stage = Stage::set(&example(), database, Some("demo"));
+        let mut stage = Stage::set(&example(&database.name), database, Some("demo"));
         for file in ["dual-write.sql", "dual-write.undo.sql", "contract.sql"] {
             let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks/sql");
             let sql = stage.home.path().join("sql");
@@ -46,11 +47,12 @@ impl Walk {
             new_clients: 2,
             ..LoadOptions::new(&stage.database.dsn, ROWS, &flags)
         };
-        Self {
-            shop: Deployment::start(options),
-            stage,
-            flags,
+        let shop = Deployment::start(options);
+        let open = |text: String| text.trim() == "on";
+        while !fs::read_to_string(flags.join("old_app.running")).is_ok_and(open) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        Self { stage, flags, shop }
     }
 
     /// The schema and what the flags mean.
@@ -74,18 +76,17 @@ impl Walk {
     /// wait for its steps.
     pub(crate) async fn enter(&mut self, phase: &str) {
         let index = index_of(phase);
-        let stage = &mut self.stage;
-        stage.until("open boundary", |run| run.place == Place::In(index) || at_rest(run)).await;
+        let entered = |run: &Run| matches!(run.place, Place::In(here) if here >= index);
+        let ready = |run: &Run| entered(run) || at_rest(run);
+        self.stage.until("open boundary", ready).await;
         if phase == "contract" {
             self.sign().await;
         }
-        let began = std::time::Instant::now();
-        loop {
-            if self.stage.run().await.unwrap().place == Place::In(index) {
-                return;
-            }
+        let began = Instant::now();
+        // Or it enters by itself, as do those behind it.
+        while !entered(&self.stage.run().await.unwrap()) {
             let said = self.stage.verb(&["advance", phase]).await;
-            let late = began.elapsed().as_secs() > 30;
+            let late = began.elapsed() > Duration::from_secs(30);
             assert!(said.code == 0 || !late, "{said:?}\n{}", self.stage.told());
         }
     }
@@ -174,8 +175,8 @@ pub(crate) fn at_rest(run: &Run) -> bool {
     run.rollback.is_none() && run.next_step().is_none()
 }
 
-/// The example in a hurry; its gate asks for this test's clients alone.
-fn example() -> String {
+/// The example in a hurry, on that database; its gate asks for clients there alone.
+fn example(database: &str) -> String {
     let text = include_str!("../../runbooks/rename-column.toml");
     let swap = |text: String, from: &str, to: &str| {
         assert!(text.contains(from), "the example has no `{from}` any more");
@@ -185,5 +186,6 @@ fn example() -> String {
     let text = swap(text, "vars.bake = \"3s\"", "vars.bake = \"1s\"");
     let clients = "application_name LIKE 'shop/1.%'";
     let ours = format!("{clients} AND datname = current_database()");
-    swap(text, clients, &ours)
+    let text = swap(text, clients, &ours);
+    swap(text, "database = \"app\"", &format!("database = \"{database}\""))
 }

@@ -4,9 +4,11 @@
 use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
+use tokio_postgres::NoTls;
 
 use crate::screen::Screen;
 
@@ -71,10 +73,26 @@ impl Demo {
         self.shows("BACKFILL");
     }
 
-    /// Waits for the end; the exit code. Whatever that is, no file and no server
-    /// is left.
-    pub(crate) fn ends_without_a_trace(&mut self) -> u32 {
-        let code = self.screen.ends();
+    /// Runs a statement on the demo's standby, found by its socket.
+    pub(crate) fn on_the_standby(&self, statement: &str) {
+        let sockets = sockets(self.home.path());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            for (directory, port) in sockets {
+                let dsn = format!("host={directory} port={port} user=postgres dbname=app");
+                let (client, connection) = tokio_postgres::connect(&dsn, NoTls).await.unwrap();
+                tokio::spawn(connection);
+                let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await;
+                if row.unwrap().get(0) {
+                    client.batch_execute(statement).await.unwrap();
+                }
+            }
+        });
+    }
+
+    /// Waits for the end with this exit code: no file and no server is left.
+    pub(crate) fn ends_without_a_trace(&mut self, code: u32) {
+        let ended = self.screen.ends();
         let home = self.home.path();
         let left: Vec<_> = fs::read_dir(home)
             .unwrap()
@@ -83,7 +101,7 @@ impl Demo {
         assert!(left.is_empty(), "left behind: {left:?}");
         let servers = processes_of(&home.display().to_string());
         assert!(servers.is_empty(), "still there: {servers:?}");
-        code
+        assert_eq!(ended, code, "{}", self.screen.text());
     }
 }
 
@@ -99,6 +117,25 @@ impl DerefMut for Demo {
     fn deref_mut(&mut self) -> &mut Screen {
         &mut self.screen
     }
+}
+
+/// The directories and ports of the servers' sockets below a directory.
+fn sockets(home: &Path) -> Vec<(String, String)> {
+    let clusters = fs::read_dir(home)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut found = Vec::new();
+    for cluster in clusters.filter(|path| path.is_dir()) {
+        for entry in fs::read_dir(&cluster).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if let Some(port) = name.strip_prefix(".s.PGSQL.")
+                && !port.ends_with(".lock")
+            {
+                found.push((cluster.display().to_string(), port.to_owned()));
+            }
+        }
+    }
+    found
 }
 
 /// Command lines that name this directory.

@@ -13,7 +13,7 @@ fn q_asks_and_y_leaves_the_run_held() {
     demo.press("q");
     demo.shows("hold and leave");
     demo.press("y");
-    assert_eq!(demo.ends_without_a_trace(), 3);
+    demo.ends_without_a_trace(3);
     demo.is_restored();
 }
 
@@ -28,7 +28,7 @@ fn without_its_screen_a_run_goes_on_in_lines() {
     demo.shows("NOT STARTED: ");
     // Raw mode is over: the terminal makes a signal of it.
     demo.press("\x03");
-    assert_eq!(demo.ends_without_a_trace(), 3);
+    demo.ends_without_a_trace(3);
     demo.shows("held by");
 }
 
@@ -41,7 +41,7 @@ fn ctrl_c_holds_and_asks() {
     demo.shows("HELD");
     demo.shows("the run is held now");
     demo.press("y");
-    assert_eq!(demo.ends_without_a_trace(), 3);
+    demo.ends_without_a_trace(3);
     demo.is_restored();
 }
 
@@ -51,7 +51,7 @@ fn sigterm_holds_leaves_and_restores_the_terminal() {
     demo.advances("expand");
     demo.shows("Ready for dual-write");
     demo.signal("TERM");
-    assert_eq!(demo.ends_without_a_trace(), 3);
+    demo.ends_without_a_trace(3);
     demo.is_restored();
 }
 
@@ -60,7 +60,7 @@ fn a_panic_restores_the_terminal_before_it_is_told() {
     let panic = [("PGCUTOVER_PANIC_AT", "ddl-after-commit")];
     let mut demo = Demo::with(5_000, &[], &panic, crate::demo::SMALL);
     demo.advances("expand");
-    assert_eq!(demo.ends_without_a_trace(), 1);
+    demo.ends_without_a_trace(1);
     demo.is_restored();
     demo.shows("told to panic at `ddl-after-commit`");
 }

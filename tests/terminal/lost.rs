@@ -57,7 +57,7 @@ fn a_demo_whose_terminal_is_gone_ends_and_leaves_nothing() {
     let mut demo = Demo::start(5_000);
     demo.shows("NOT STARTED");
     demo.close();
-    demo.ends_without_a_trace();
+    demo.ends_without_a_trace(0);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn sighup_is_the_end_of_a_demo_too() {
     let mut demo = Demo::start(5_000);
     demo.shows("NOT STARTED");
     demo.signal("HUP");
-    demo.ends_without_a_trace();
+    demo.ends_without_a_trace(0);
     demo.is_restored();
 }
 

@@ -14,6 +14,9 @@ use vt100::Parser;
 
 use crate::PATIENCE;
 
+/// How long a key may take to show, before it is pressed again.
+const PATIENT_KEY: Duration = Duration::from_millis(500);
+
 /// Time between two looks at whether the program has ended.
 const GLANCE: Duration = Duration::from_millis(10);
 
@@ -90,17 +93,29 @@ impl Screen {
         }
     }
 
-    /// Presses `y` until the card is away: a card that has only just been drawn
-    /// does not take it yet.
+    /// Presses a key again and again until the screen's text is as wanted: a card
+    /// that has only just been drawn takes nothing, and neither does a terminal
+    /// on the heels of a paste.
+    pub(crate) fn presses_until(&mut self, key: &str, wanted: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !wanted(&self.text()) {
+            let text = self.text();
+            assert!(Instant::now() < deadline, "`{key:?}` in vain:\n{text}");
+            self.press(key);
+            self.watch(PATIENT_KEY, &wanted);
+        }
+    }
+
+    /// Confirms a card with `y`; where the state has changed under it, as it
+    /// says, after another look.
     pub(crate) fn confirms(&mut self, card: &str) {
         self.shows(card);
-        loop {
-            self.press("y");
-            self.waits("an answer to y", |text| {
-                !text.contains(card) || text.contains("not shown yet")
-            });
-            if !self.text().contains(card) {
-                return;
+        let away = |text: &str| !text.contains(card);
+        let stale = |text: &str| text.contains("u looks again, Esc closes");
+        while !away(&self.text()) {
+            self.presses_until("y", |text| away(text) || stale(text));
+            if stale(&self.text()) {
+                self.presses_until("u", |text| !text.contains("the state has changed"));
             }
         }
     }
@@ -112,16 +127,19 @@ impl Screen {
 
     /// Waits until the screen's text is as wanted.
     pub(crate) fn waits(&self, what: &str, wanted: impl Fn(&str) -> bool) {
-        let (state, wait) = self
-            .shown
-            .changed
-            .wait_timeout_while(self.shown.state.lock().unwrap(), PATIENCE, |state| {
-                !wanted(&state.parser.screen().contents())
-            })
+        let seen = self.watch(PATIENCE, &wanted);
+        assert!(seen, "waited in vain for `{what}`:\n{}", self.text());
+    }
+
+    /// Watches for so long at most; whether it was as wanted.
+    fn watch(&self, patience: Duration, wanted: impl Fn(&str) -> bool) -> bool {
+        let state = self.shown.state.lock().unwrap();
+        let not_yet = |state: &mut State| !wanted(&state.parser.screen().contents());
+        let changed = &self.shown.changed;
+        let (_state, wait) = changed
+            .wait_timeout_while(state, patience, not_yet)
             .unwrap();
-        let text = state.parser.screen().contents();
-        drop(state);
-        assert!(!wait.timed_out(), "waited in vain for `{what}`:\n{text}");
+        !wait.timed_out()
     }
 
     /// The screen as text.
@@ -201,7 +219,6 @@ impl Screen {
     /// The terminal is as a shell wants it: the program's modes taken back, each
     /// once and after the last frame, and lines are edited and echoed again.
     pub(crate) fn is_restored(&self) {
-        self.waits("the shell's screen", |_| true);
         let deadline = Instant::now() + PATIENCE;
         let restored = |screen: &vt100::Screen| {
             !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()

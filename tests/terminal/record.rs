@@ -11,7 +11,7 @@ use crate::film::cast;
 use crate::picture::svg;
 
 /// So many rows that there is time to look.
-const ROWS: u64 = 400_000;
+const ROWS: u64 = 1_000_000;
 
 fn keep(name: &str, content: &str) {
     let assets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets");
@@ -61,12 +61,12 @@ fn pictures() {
     linger(3.0);
     picture("advance", &demo);
     demo.press("q");
-    backfilling(&mut demo, 30);
+    backfilling(&mut demo, 40);
     linger(5.0);
     picture("80x24", &demo);
     for (name, size) in [("120x40", (120, 40)), ("200x60", (200, 60))] {
         let mut demo = Demo::with(ROWS, &[], &[], size);
-        backfilling(&mut demo, 20);
+        backfilling(&mut demo, 30);
         linger(8.0);
         throttled(&demo);
         linger(2.0);
@@ -90,7 +90,7 @@ fn recording() {
         demo.shows(next);
         linger(1.0);
     }
-    slow_down(&mut demo, 40);
+    slow_down(&mut demo, 30);
     linger(2.0);
     demo.press(" ");
     demo.shows("HELD");

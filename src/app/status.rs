@@ -14,7 +14,7 @@ use crate::engine::snapshot::Link;
 use crate::pg::session::Purpose;
 use crate::report::status::Status;
 use crate::run::Outcome;
-use crate::store::status;
+use crate::store::{lease, status};
 use crate::text::clean;
 
 /// A picture older than this is not the lead's any more.
@@ -23,8 +23,13 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Shows where the run stands.
 pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
     let seen = find(&args.remote, Purpose::Observer).await?;
-    let picture = status::newest(&seen.session, &seen.run.id).await?;
-    let fresh = picture.filter(|(_, age)| *age < FRESH && seen.run.outcome.is_none());
+    let (session, run) = (&seen.session, &seen.run);
+    let picture = status::newest(session, &run.id).await?;
+    // One that has just been left or killed still has a fresh picture.
+    let led = lease::seen(session, &run.id)
+        .await?
+        .is_some_and(|lead| lead.attended);
+    let fresh = picture.filter(|(_, age)| led && *age < FRESH && run.outcome.is_none());
     let status = match fresh {
         Some((picture, _)) => serde_json::from_value(picture)?,
         None => from_journal(&seen),

@@ -101,7 +101,11 @@ fn refuse(refusals: &[Refusal]) -> color_eyre::Result<Exit> {
     for refusal in refusals {
         writeln!(err, "error: {}\n", clean_lines(&refusal.to_string()))?;
     }
-    writeln!(err, "{} reasons; nothing has been changed", refusals.len())?;
+    let reasons = match refusals.len() {
+        1 => "1 reason".to_owned(),
+        many => format!("{many} reasons"),
+    };
+    writeln!(err, "{reasons}; nothing has been changed")?;
     Ok(Exit::Usage)
 }
 

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use super::Exit;
 use super::remote::{Seen, find};
@@ -10,7 +12,7 @@ use crate::cli;
 use crate::driver::publish::blank;
 use crate::engine::memory::Memory;
 use crate::engine::posture::{self, Standing};
-use crate::engine::snapshot::Link;
+use crate::engine::snapshot::{Link, State};
 use crate::pg::session::Purpose;
 use crate::report::status::Status;
 use crate::run::Outcome;
@@ -19,19 +21,17 @@ use crate::text::clean;
 
 /// A picture older than this is not the lead's any more.
 const FRESH: Duration = Duration::from_secs(5);
+/// How long a picture that is behind the journal is waited for: the lead makes
+/// one a second.
+const LATE: Duration = Duration::from_secs(2);
+/// Time between two looks.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Shows where the run stands.
 pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
     let seen = find(&args.remote, Purpose::Observer).await?;
-    let (session, run) = (&seen.session, &seen.run);
-    let picture = status::newest(session, &run.id).await?;
-    // One that has just been left or killed still has a fresh picture.
-    let led = lease::seen(session, &run.id)
-        .await?
-        .is_some_and(|lead| lead.attended);
-    let fresh = picture.filter(|(_, age)| led && *age < FRESH && run.outcome.is_none());
-    let status = match fresh {
-        Some((picture, _)) => serde_json::from_value(picture)?,
+    let status = match led(&seen).await? {
+        Some(picture) => picture,
         None => from_journal(&seen),
     };
     let mut out = io::stdout().lock();
@@ -43,6 +43,29 @@ pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
         }
     }
     Ok(exit_of(&seen, &status))
+}
+
+/// The lead's picture, where somebody leads: one that was left or killed a
+/// moment ago has a fresh picture, and no session. A picture that is behind the
+/// journal is waited for: what has been accepted is to be seen.
+async fn led(seen: &Seen) -> color_eyre::Result<Option<Status>> {
+    let lead = lease::seen(&seen.session, &seen.run.id).await?;
+    if !lead.is_some_and(|lead| lead.attended) {
+        return Ok(None);
+    }
+    let began = Instant::now();
+    loop {
+        let newest = status::newest(&seen.session, &seen.run.id).await?;
+        let fresh = newest.filter(|(_, age)| *age < FRESH && seen.run.outcome.is_none());
+        let Some((picture, _)) = fresh else {
+            return Ok(None);
+        };
+        let picture: Status = serde_json::from_value(picture)?;
+        if picture.head >= seen.run.head.0 || began.elapsed() > LATE {
+            return Ok(Some(picture));
+        }
+        sleep(GLANCE).await;
+    }
 }
 
 /// What the journal alone says.
@@ -62,11 +85,15 @@ fn from_journal(seen: &Seen) -> Status {
     }
 }
 
+/// What the state means for a script: of the same picture that it was shown.
 fn exit_of(seen: &Seen, status: &Status) -> Exit {
+    let is = |state: State| status.state == state.word();
     match seen.run.outcome {
         Some(Outcome::RolledBack) => Exit::RolledBack,
-        None if seen.run.is_stuck() || seen.run.open_questions().next().is_some() => Exit::Stuck,
+        Some(Outcome::Finished) => Exit::Fine,
+        None if is(State::Stuck) || is(State::InDoubt) => Exit::Stuck,
+        None if is(State::NoLead) && seen.run.open_question().is_some() => Exit::Stuck,
         None if status.hold.is_some() => Exit::Held,
-        _ => Exit::Fine,
+        None => Exit::Fine,
     }
 }

@@ -40,7 +40,7 @@ pub fn state(run: &Run, memory: &Memory, standing: &Standing, now: Timestamp) ->
     if run.is_stuck() {
         return State::Stuck;
     }
-    if in_doubt(run).is_some() {
+    if run.open_question().is_some() {
         return State::InDoubt;
     }
     if run.rollback.is_some() {
@@ -53,12 +53,6 @@ pub fn state(run: &Run, memory: &Memory, standing: &Standing, now: Timestamp) ->
         return State::NotStarted;
     }
     moving_state(run, memory, now)
-}
-
-fn in_doubt(run: &Run) -> Option<&Task> {
-    let mut open = run.open_questions();
-    open.find(|(_, record)| matches!(record.state, TaskState::InDoubt(_)))
-        .map(|(task, _)| task)
 }
 
 /// HOLDING while something has not reached its safe point.
@@ -156,7 +150,7 @@ fn next_phase(run: &Run) -> &str {
 }
 
 fn open_question(run: &Run) -> String {
-    match run.open_questions().next() {
+    match run.open_question() {
         Some((task, record)) => match &record.state {
             TaskState::Failed(fault) => format!("{task} failed: {fault}. A person decides."),
             TaskState::InDoubt(why) => format!("Nobody knows whether {task} is done: {why}"),

@@ -18,6 +18,8 @@ pub mod event;
 pub mod evolve;
 pub mod fault;
 pub mod progress;
+pub mod proof;
+pub mod words;
 
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
@@ -326,9 +328,19 @@ impl Run {
         })
     }
 
+    /// What keeps the run from going on until a person decides: a doubt, or on
+    /// the way back a failed undo. A step that failed on the way forward does
+    /// not keep anybody from taking it back.
+    pub fn open_question(&self) -> Option<(&Task, &Record)> {
+        self.open_questions().find(|(task, record)| {
+            let doubt = matches!(record.state, TaskState::InDoubt(_));
+            doubt || (self.rollback.is_some() && self.is_way_back(task))
+        })
+    }
+
     /// Whether the way back has met something that a person has to decide.
     pub fn is_stuck(&self) -> bool {
-        self.rollback.is_some() && self.open_questions().next().is_some()
+        self.rollback.is_some() && self.open_question().is_some()
     }
 
     /// The tasks of the way back out of a phase, in order: the phase's own

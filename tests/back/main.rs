@@ -1,0 +1,16 @@
+//! The way back, and everything that a person can ask of a run: through the
+//! program itself, its lead in one process and each verb in another.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod doubt;
+mod elsewhere;
+mod permission;
+mod picture;
+mod rollback;
+mod servers;
+mod stage;
+mod stuck;
+mod unwind;
+mod verbs;
+mod walk;

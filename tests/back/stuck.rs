@@ -1,0 +1,84 @@
+//! An undo that fails is stuck, until a person has mended what is in its way.
+
+use pgcutover::run::{Outcome, TaskState};
+use rustix::process::Signal;
+
+use crate::stage::undo;
+use crate::walk::Walk;
+
+/// What somebody has built on the new column meanwhile.
+const IN_THE_WAY: &str = "CREATE VIEW public.addresses AS SELECT email_address FROM public.users";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_undo_is_stuck_until_it_is_mended_and_never_skipped() {
+    let mut walk = Walk::begin().await;
+    let before = walk.standing().await;
+    walk.stage.lead().await;
+    walk.go_to("expand").await;
+    let client = &walk.stage.database.client;
+    client.batch_execute(IN_THE_WAY).await.unwrap();
+    walk.stage.ask(&["unwind"]).await;
+    walk.until_failed(&undo("add-column")).await;
+
+    let (status, code) = walk.stage.status().await;
+    assert_eq!((status["state"].as_str(), code), (Some("STUCK"), 5), "{status:#}");
+    let verdict = status["verdict"].as_str().unwrap();
+    assert!(verdict.contains("undo of add-column failed"), "{verdict}");
+    assert!(verdict.contains("addresses"), "names what is in its way: {verdict}");
+    walk.stage.signal(Signal::TERM);
+    assert_eq!(walk.stage.ended().await, Some(5), "{}", walk.stage.told());
+
+    walk.stage.lead().await;
+    still_stuck(&mut walk).await;
+    // Leaving has held the run; letting it go on does not skip the undo.
+    walk.stage.ask(&["release"]).await;
+    still_stuck(&mut walk).await;
+
+    let client = &walk.stage.database.client;
+    client.batch_execute("DROP VIEW public.addresses").await.unwrap();
+    let wrong = ["resolve", "add-column", "--as", "retry", "--reason", "x"];
+    walk.stage.refused(&wrong, "add-column does not wait for a decision").await;
+    let mended = ["resolve", "add-column", "--undo", "--as", "retry", "--reason", "dropped the view"];
+    walk.stage.ask(&mended).await;
+    assert_eq!(walk.stage.ended().await, Some(4), "{}", walk.stage.told());
+    assert_eq!(walk.stage.run().await.unwrap().outcome, Some(Outcome::RolledBack));
+    assert_eq!(walk.standing().await, before);
+    walk.close().await;
+}
+
+/// The undo waits for a person, and has not been tried again.
+async fn still_stuck(walk: &mut Walk) {
+    walk.stage.until_status("STUCK", |status| status["state"] == "STUCK").await;
+    let run = walk.stage.run().await.unwrap();
+    let record = run.record(&undo("add-column")).unwrap();
+    assert!(matches!(record.state, TaskState::Failed(_)), "{record:?}");
+    assert_eq!(record.attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_on_the_way_forward_does_not_make_the_way_back_stuck() {
+    let mut walk = Walk::begin().await;
+    walk.stage.lead().await;
+    walk.go_to("verify").await;
+    // Two things are wrong: the readers cannot be switched, and nobody can
+    // deploy the old version again.
+    let flags = walk.stage.home.path().join("flags");
+    std::fs::create_dir(flags.join("read_new")).unwrap();
+    walk.enter("read-switch").await;
+    walk.until_failed(&crate::stage::step("flag-10")).await;
+    walk.stage.ask(&["rollback", "read-switch"]).await;
+    walk.until_failed(&crate::stage::step("flag-0")).await;
+    let (status, code) = walk.stage.status().await;
+    let verdict = status["verdict"].as_str().unwrap();
+    assert!(verdict.starts_with("flag-0 failed"), "names what is stuck: {verdict}");
+    assert_eq!((status["state"].as_str(), code), (Some("STUCK"), 5));
+
+    std::fs::remove_dir(flags.join("read_new")).unwrap();
+    walk.stage.ask(&["resolve", "flag-0", "--as", "retry", "--reason", "mended"]).await;
+    walk.stage.until("rolled back", |run| run.rollback.is_none()).await;
+    // Not a word of being stuck while the way back was taken.
+    let told = walk.stage.told();
+    let states = told.lines().filter(|line| line.contains("STUCK:"));
+    assert_eq!(states.count(), 1, "{told}");
+    walk.close().await;
+}

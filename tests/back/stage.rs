@@ -162,7 +162,9 @@ impl Stage {
     pub(crate) async fn verb_as(&self, user: &str, words: &[&str]) -> Said {
         let dsn = servers::as_user(&self.database.dsn, user);
         let mut command = self.program();
-        command.args(words).args(["--url-env", "PGCUTOVER_DEMO_URL"]);
+        command
+            .args(words)
+            .args(["--url-env", "PGCUTOVER_DEMO_URL"]);
         command.env("PGCUTOVER_DEMO_URL", dsn);
         let output = tokio::process::Command::from(command).output();
         let output = output.await.unwrap();
@@ -177,7 +179,12 @@ impl Stage {
     pub(crate) async fn ask(&self, words: &[&str]) {
         let said = self.verb(words).await;
         let expected = format!("{}: accepted\n", words[0]);
-        assert_eq!((said.code, &said.out), (0, &expected), "{said:?}\n{}", self.told());
+        assert_eq!(
+            (said.code, &said.out),
+            (0, &expected),
+            "{said:?}\n{}",
+            self.told()
+        );
     }
 
     /// A verb that is refused, for a reason that contains this.
@@ -210,7 +217,12 @@ impl Stage {
     pub(crate) async fn journal(&self) -> Vec<Event> {
         let client = &self.database.client;
         let there = "SELECT to_regclass('pgcutover.event') IS NOT NULL";
-        if !client.query_one(there, &[]).await.unwrap().get::<_, bool>(0) {
+        if !client
+            .query_one(there, &[])
+            .await
+            .unwrap()
+            .get::<_, bool>(0)
+        {
             return Vec::new();
         }
         let rows = client.query(

@@ -16,8 +16,14 @@ use crate::stage::Stage;
 pub(crate) const ROWS: i64 = 3000;
 
 /// The example's phases, in order.
-pub(crate) const PHASES: [&str; 6] =
-    ["expand", "dual-write", "backfill", "verify", "read-switch", "contract"];
+pub(crate) const PHASES: [&str; 6] = [
+    "expand",
+    "dual-write",
+    "backfill",
+    "verify",
+    "read-switch",
+    "contract",
+];
 
 /// The example on a shop of its own, whose application is deployed.
 pub(crate) struct Walk {
@@ -40,7 +46,9 @@ impl Walk {
         }
         let flags = stage.home.path().join("flags");
         fs::create_dir(&flags).unwrap();
-        stage.vars.push(("PGCUTOVER_FLAGS".to_owned(), flags.display().to_string()));
+        stage
+            .vars
+            .push(("PGCUTOVER_FLAGS".to_owned(), flags.display().to_string()));
         let options = LoadOptions {
             operations_per_second: 50.0,
             old_clients: 2,
@@ -93,7 +101,9 @@ impl Walk {
 
     /// Signs for the readers.
     pub(crate) async fn sign(&mut self) {
-        self.stage.ask(&["sign", "readers-fine", "--reason", "they are"]).await;
+        self.stage
+            .ask(&["sign", "readers-fine", "--reason", "they are"])
+            .await;
     }
 
     /// Goes to the end of a phase, through all before it.
@@ -118,7 +128,9 @@ impl Walk {
 
     /// Takes a phase back, and waits until the run stands before it.
     pub(crate) async fn roll_back(&mut self, phase: &str) {
-        self.stage.ask(&["rollback", phase, "--reason", "the test wants it"]).await;
+        self.stage
+            .ask(&["rollback", phase, "--reason", "the test wants it"])
+            .await;
         let index = index_of(phase);
         let done = |run: &Run| run.rollback.is_none() && run.place == Place::Before(index);
         self.stage.until("end of the rollback", done).await;
@@ -160,7 +172,11 @@ impl Walk {
         let (figures, check) = self.shop.stop().await.unwrap();
         let operations = figures.old.operations + figures.new.operations;
         assert!(operations > 20, "{figures:?}");
-        assert_eq!((figures.errors(), figures.mismatches()), (0, 0), "{figures:?}");
+        assert_eq!(
+            (figures.errors(), figures.mismatches()),
+            (0, 0),
+            "{figures:?}"
+        );
         assert!(check.is_clean(), "{check:?}");
     }
 }
@@ -187,5 +203,9 @@ fn example(database: &str) -> String {
     let clients = "application_name LIKE 'shop/1.%'";
     let ours = format!("{clients} AND datname = current_database()");
     let text = swap(text, clients, &ours);
-    swap(text, "database = \"app\"", &format!("database = \"{database}\""))
+    swap(
+        text,
+        "database = \"app\"",
+        &format!("database = \"{database}\""),
+    )
 }

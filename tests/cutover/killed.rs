@@ -37,6 +37,10 @@ async fn nothing_is_lost(stage: &mut Stage, kills: i64) {
     let summary = evidence::backfill_summary(&events);
     assert_eq!(summary.rows_written, audit.committed.unsigned_abs());
     assert_eq!(summary.quarantined, 0);
+    let ids = "SELECT max(id) FROM public.users";
+    let ids: i64 = client.query_one(ids, &[]).await.unwrap().get(0);
+    let once = summary.rows_visited <= ids.unsigned_abs();
+    assert!(once, "more visits than ids: {summary:?}");
     evidence::clients_are_content(stage).await;
 }
 

@@ -73,7 +73,10 @@ async fn perform(
     match step::run(sessions, &job, stop, report).await {
         Ok(done) => {
             if !done.replicated {
-                warn!("{} is committed, and no synchronous standby has confirmed it", job.task);
+                warn!(
+                    "{} is committed, and no synchronous standby has confirmed it",
+                    job.task
+                );
             }
             Outcome::Done(done.summary)
         }

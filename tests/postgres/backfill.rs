@@ -263,7 +263,11 @@ async fn killed_at_any_seam_it_goes_on_where_it_was() {
             .output()
             .await
             .unwrap();
-        assert_eq!(victim.status.code(), None, "not killed at {seam}: {victim:?}");
+        assert_eq!(
+            victim.status.code(),
+            None,
+            "not killed at {seam}: {victim:?}"
+        );
         // Its last transaction is over when its backend is.
         let backend = "SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND application_name = 'pgcutover:backfill'";
@@ -272,7 +276,11 @@ async fn killed_at_any_seam_it_goes_on_where_it_was() {
         }
         assert_eq!(wrong(&database).await, 60 - written, "{seam}");
         let summary = finish(&database, job()).await;
-        assert_eq!((summary.rows_visited, summary.rows_written), (60, 60), "{seam}");
+        assert_eq!(
+            (summary.rows_visited, summary.rows_written),
+            (60, 60),
+            "{seam}"
+        );
         let twice = "SELECT count(*) FROM users WHERE writes <> 1";
         assert_eq!(ask(&database, twice).await, 0, "{seam}");
     }
@@ -285,7 +293,9 @@ async fn victim() {
     let dsn = std::env::var(VICTIM_DSN).unwrap();
     let (_driver, control) = watch::channel(Control::FULL);
     let session = session(&dsn, Purpose::Backfill).await;
-    pgcutover::pg::backfill::run(session, job(), control, |_| {}).await.unwrap();
+    pgcutover::pg::backfill::run(session, job(), control, |_| {})
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -478,7 +488,10 @@ async fn a_chunk_goes_by_its_key_whatever_else_is_indexed() {
         _ => None,
     });
     let plan = lines.collect::<Vec<_>>().join("\n");
-    assert!(plan.contains("users_pkey") && !plan.contains("users_state"), "{plan}");
+    assert!(
+        plan.contains("users_pkey") && !plan.contains("users_state"),
+        "{plan}"
+    );
 }
 
 #[tokio::test]

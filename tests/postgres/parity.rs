@@ -76,9 +76,15 @@ async fn every_difference_is_confirmed_and_some_are_named() {
         UPDATE users SET new = NULL WHERE id = 1; UPDATE users SET old = NULL WHERE id = 105";
     let database = compared(105, differ).await;
     let summary = compare(&database, job()).await;
-    assert_eq!((summary.confirmed, summary.hot, summary.coverage), (22, 0, 1.0));
+    assert_eq!(
+        (summary.confirmed, summary.hot, summary.coverage),
+        (22, 0, 1.0)
+    );
     assert_eq!(summary.samples.len(), 10);
-    assert!(summary.samples.iter().all(|key| key.parse::<u32>().is_ok()), "{summary:?}");
+    assert!(
+        summary.samples.iter().all(|key| key.parse::<u32>().is_ok()),
+        "{summary:?}"
+    );
 }
 
 #[tokio::test]
@@ -98,7 +104,11 @@ async fn what_equality_hides_is_a_difference() {
         let mut strict = job();
         strict.spec.left = left.to_owned();
         strict.spec.right = right.to_owned();
-        assert_eq!(compare(&database, strict).await.confirmed, 1, "{left} and {right}");
+        assert_eq!(
+            compare(&database, strict).await.confirmed,
+            1,
+            "{left} and {right}"
+        );
     }
 }
 
@@ -108,7 +118,10 @@ async fn rows_that_are_not_compared_do_not_count() {
     let mut some = job();
     some.spec.filter = Some("id <= 90 -- the others are known".to_owned());
     let summary = compare(&database, some).await;
-    assert_eq!((summary.rows, summary.confirmed, summary.coverage), (90, 0, 1.0));
+    assert_eq!(
+        (summary.rows, summary.confirmed, summary.coverage),
+        (90, 0, 1.0)
+    );
 }
 
 #[tokio::test]
@@ -144,7 +157,10 @@ async fn a_write_in_flight_is_no_difference() {
     let Ok(Ended::Done(summary)) = ended else {
         panic!("{ended:?}");
     };
-    assert_eq!((summary.confirmed, summary.hot, summary.coverage), (0, 0, 1.0));
+    assert_eq!(
+        (summary.confirmed, summary.hot, summary.coverage),
+        (0, 0, 1.0)
+    );
     assert_eq!(*suspects.lock().unwrap(), 1, "the first look saw nothing");
 }
 
@@ -184,8 +200,13 @@ async fn an_expression_that_fails_is_a_fault_and_no_verdict() {
     let (_driver, control) = watch::channel(Control::FULL);
     let mut broken = job();
     broken.spec.left = "(1 / (id - 25))::text".to_owned();
-    let fault = run_at(&database, broken, control, |_| {}).await.unwrap_err();
-    assert_eq!((fault.trouble, fault.sqlstate.as_deref()), (Trouble::Row, Some("22012")));
+    let fault = run_at(&database, broken, control, |_| {})
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (fault.trouble, fault.sqlstate.as_deref()),
+        (Trouble::Row, Some("22012"))
+    );
 }
 
 #[tokio::test]
@@ -198,12 +219,19 @@ async fn rows_that_a_policy_hides_are_a_fault() {
         database.name
     );
     database.client.batch_execute(&hide).await.unwrap();
-    let dsn = database.dsn.replace("user=postgres", &format!("user={}_reader", database.name));
+    let dsn = database
+        .dsn
+        .replace("user=postgres", &format!("user={}_reader", database.name));
     let session = session(&dsn, Purpose::Parity).await;
     let (_driver, control) = watch::channel(Control::FULL);
-    let fault = parity::run(session, job(), control, |_| {}).await.unwrap_err();
+    let fault = parity::run(session, job(), control, |_| {})
+        .await
+        .unwrap_err();
     assert_eq!(fault.trouble, Trouble::Privilege, "{fault:?}");
-    let clean = format!("DROP OWNED BY {0}_reader; DROP ROLE {0}_reader", database.name);
+    let clean = format!(
+        "DROP OWNED BY {0}_reader; DROP ROLE {0}_reader",
+        database.name
+    );
     database.client.batch_execute(&clean).await.unwrap();
 }
 

@@ -38,7 +38,10 @@ impl BackfillSql {
         Self {
             keyset: Keyset::new(table),
             assignments: assignments.join(",\n"),
-            filter: spec.filter.as_deref().map(|filter| format!("({} IS TRUE)", fenced(filter))),
+            filter: spec
+                .filter
+                .as_deref()
+                .map(|filter| format!("({} IS TRUE)", fenced(filter))),
             differs: image_ne(&have.join(", "), &want.join(", ")),
         }
     }

@@ -2,7 +2,7 @@
 //! forward again, with its clients at work.
 
 use pgcutover::run::event::Task;
-use pgcutover::run::{Place, Run};
+use pgcutover::run::Run;
 use rustix::process::Signal;
 
 use crate::stage::step;

@@ -1,5 +1,14 @@
 //! The backfill's rows a second against one big UPDATE of the same table, in
 //! one run: `cargo bench --bench backfill [-- ROWS [ROUNDS]]`.
+//!
+//! The order alternates, each table is new, vacuumed and checkpointed, the big
+//! UPDATE commits as the server has it. The backfill has its checkpoints and
+//! fences; its final sweep, a read of the whole table, is told apart.
+//!
+//! 1 M rows, Postgres 15, 2 cores that other work kept busy: median of 7 rounds
+//! 1.03, with the sweep 0.73; single rounds from 0.5 to 1.1, and another median
+//! of 7 was 0.92. By the server's CPU a chunked UPDATE costs what the big one
+//! does (2.55 s and 2.53 s), and finding the bounds 3 % on top.
 
 #![allow(
     clippy::unwrap_used,

@@ -27,6 +27,10 @@ pub const SEAMS: &[&str] = &[
     "ddl-before-commit",
     // A step is committed, nobody has heard of it yet.
     "ddl-after-commit",
+    // A command is about to start: it will be in doubt, and has done nothing.
+    "exec-before",
+    // A command has ended, nobody has heard of it yet.
+    "exec-after",
 ];
 
 /// Where and when to end.

@@ -10,21 +10,25 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::begin::{Begun, begin};
 use super::lead::Lead;
 use super::source::{Surroundings, places, read};
-use super::{Exit, logging, refuse};
+use super::{Exit, clean_lines, logging, refuse};
 use crate::cli::{Demo, Source};
 use crate::driver::Places;
+use crate::report::format;
 use crate::runbook::Runbook;
-use crate::sandbox::load::{Load, LoadOptions, Snapshot, create_shop};
+use crate::sandbox::load::{Deployment, Figures, LoadOptions, Meter, Snapshot, create_shop};
 use crate::sandbox::{Cluster, Options};
 
 /// The demo's database.
 const DATABASE: &str = "app";
+/// Time between two lines about the clients.
+const TELL: Duration = Duration::from_secs(5);
 
 /// Private servers with a shop on them, and the runbook beside them.
 struct Stage {
@@ -51,8 +55,7 @@ pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
     let dsn = stage.cluster.primary().dsn(DATABASE);
     let rows = i64::try_from(demo.rows).unwrap_or(i64::MAX);
     create_shop(&dsn, rows).await?;
-    let mut load = Load::new(LoadOptions::new(&dsn, rows, &stage.flags));
-    load.start_old();
+    let shop = Deployment::start(LoadOptions::new(&dsn, rows, &stage.flags));
 
     let (runbook, places) = stage.runbook()?;
     let begun = begin(&runbook, places.clone(), None).await?;
@@ -63,7 +66,7 @@ pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
         return refuse(&refusals);
     };
     let lead = Lead::start(*ready, &places)?;
-    let shop = operator::Shop::follow(load, lead.snapshots());
+    let teller = demo.auto.then(|| tell(shop.meter()));
     let exit = match demo.auto {
         true => {
             let asker = lead.handle.asker.clone();
@@ -72,13 +75,24 @@ pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
         }
         false => lead.on_screen(demo.look).await?,
     };
-    let (figures, clean) = shop.close().await?;
-    report(&figures, clean)?;
+    drop(teller);
+    let (figures, check) = shop.stop().await?;
+    let clean = check.is_clean() && figures.errors() + figures.mismatches() == 0;
+    say(&clients(&figures))?;
+    say(match clean {
+        true => "every write of every client is there",
+        false => "WRITES ARE MISSING OR CLIENTS SAW ERRORS",
+    })?;
+    for example in check
+        .examples
+        .iter()
+        .chain(&figures.old.last_errors)
+        .chain(&figures.new.last_errors)
+    {
+        say(&clean_lines(example))?;
+    }
     stage.strike(demo.keep)?;
-    Ok(match clean && figures.errors() == 0 {
-        true => exit,
-        false => Exit::Error,
-    })
+    Ok(if clean { exit } else { Exit::Error })
 }
 
 impl Stage {
@@ -153,18 +167,39 @@ fn variables(cluster: &Cluster, home: &Path, flags: &Path) -> BTreeMap<String, S
         .collect()
 }
 
-fn report(figures: &Snapshot, clean: bool) -> io::Result<()> {
-    let verdict = if clean {
-        "every write is there"
-    } else {
-        "WRITES ARE MISSING"
+/// Says every few seconds how the clients fare; dropping it stops it.
+fn tell(meter: Meter) -> JoinSet<()> {
+    let mut teller = JoinSet::new();
+    teller.spawn(async move {
+        let mut timer = tokio::time::interval(TELL);
+        timer.tick().await;
+        loop {
+            timer.tick().await;
+            if say(&clients(&meter.snapshot())).is_err() {
+                return;
+            }
+        }
+    });
+    teller
+}
+
+fn clients(figures: &Snapshot) -> String {
+    let generation = |name: &str, figures: &Figures| {
+        let p99 = figures.latencies.quantile(0.99).unwrap_or_default();
+        format!(
+            "{name} {} connected, {} operations, p99 {}",
+            figures.connected,
+            figures.operations,
+            format::duration(p99)
+        )
     };
-    say(&format!(
-        "clients: {} operations, {} errors, {} reverted; {verdict}",
-        figures.old.operations + figures.new.operations,
+    format!(
+        "clients: {}; {}; {} errors, {} writes reverted",
+        generation("old", &figures.old),
+        generation("new", &figures.new),
         figures.errors(),
         figures.mismatches()
-    ))
+    )
 }
 
 fn say(line: &str) -> io::Result<()> {

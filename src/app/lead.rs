@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
@@ -87,7 +87,8 @@ impl Lead {
     }
 
     /// Leads without a screen: a line for each event, until the run ends or a
-    /// signal ends us. SIGINT and SIGTERM hold and leave, SIGUSR1 holds.
+    /// signal ends us. SIGINT and SIGTERM hold and leave, a second one does not
+    /// wait for that (the server may be away for long); SIGUSR1 holds.
     ///
     /// # Errors
     /// Why the driver ended.
@@ -98,11 +99,14 @@ impl Lead {
         let mut hold = signal(SignalKind::user_defined1())?;
         let mut snapshots = self.snapshots();
         let mut printer = lines::Printer::default();
+        let mut leaving = Leaving::Hold;
         loop {
             printer.print(&snapshots.borrow_and_update())?;
             tokio::select! {
-                _ = interrupt.recv() => self.handle.asker.leave(Leaving::Hold).await,
-                _ = terminate.recv() => self.handle.asker.leave(Leaving::Hold).await,
+                Some(()) = first(&mut interrupt, &mut terminate) => {
+                    self.handle.asker.leave(leaving).await;
+                    leaving = Leaving::AsItIs;
+                }
                 // A lost terminal is no reason to stop: the run goes on.
                 _ = hangup.recv() => {}
                 _ = hold.recv() => self.hold("SIGUSR1").await,
@@ -137,6 +141,14 @@ impl Lead {
     }
 }
 
+/// The next of either signal.
+async fn first(one: &mut Signal, other: &mut Signal) -> Option<()> {
+    tokio::select! {
+        came = one.recv() => came,
+        came = other.recv() => came,
+    }
+}
+
 /// Passes the screen's requests on, until the screen is gone.
 async fn pass_on(mut requests: mpsc::Receiver<tui::Request>, asker: Asker) {
     while let Some(request) = requests.recv().await {
@@ -158,6 +170,8 @@ pub(super) fn exit_of(snapshot: &Snapshot) -> Exit {
         (Some(Outcome::RolledBack), _) => Exit::RolledBack,
         (None, State::Stuck | State::InDoubt) => Exit::Stuck,
         (None, State::Held | State::Holding) => Exit::Held,
+        // Left without knowing how it stands.
+        (None, State::Reconnecting) => Exit::Error,
         (None, _) => Exit::Fine,
     }
 }

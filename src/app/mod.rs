@@ -54,15 +54,24 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs what was typed.
+/// Runs what was typed. An error that no verb had an answer for is told in the
+/// words of whoever met it, without where in the program that was: what went
+/// wrong is in the world, and a panic has its own report.
 ///
 /// # Errors
-/// What no verb had an answer for; the process then ends with 1.
+/// No runtime, or no standard error.
 pub fn main(cli: Cli) -> color_eyre::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let exit = runtime.block_on(dispatch(cli.verb))?;
+    let exit = match runtime.block_on(dispatch(cli.verb)) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let words = format!("error: {error:#}");
+            writeln!(io::stderr(), "{}", clean_lines(&words))?;
+            Exit::Error
+        }
+    };
     // A task that hangs in a blocking call does not keep the process.
     runtime.shutdown_background();
     Ok(exit.into())

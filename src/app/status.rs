@@ -16,7 +16,7 @@ use crate::engine::snapshot::{Link, State};
 use crate::pg::session::Purpose;
 use crate::report::status::Status;
 use crate::run::Outcome;
-use crate::store::status;
+use crate::store::{lease, status};
 use crate::text::clean;
 
 /// A picture older than this is not the lead's any more.
@@ -48,6 +48,10 @@ pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
 /// The lead's picture, where somebody leads. One that is behind the journal is
 /// waited for: what has been accepted is to be seen.
 async fn led(seen: &Seen) -> color_eyre::Result<Option<Status>> {
+    // One that has just been left or killed still has a fresh picture.
+    if !lease::attended(&seen.session, &seen.run.id).await? {
+        return Ok(None);
+    }
     let began = Instant::now();
     loop {
         let newest = status::newest(&seen.session, &seen.run.id).await?;

@@ -19,6 +19,7 @@ use crate::pg::step::Stop;
 use crate::run::event::{RunId, Summary};
 use crate::run::fault::{Fault, Trouble};
 use crate::runbook::{Exec, StepId};
+use crate::seam::seam;
 use crate::text::clean_bounded;
 use process::{ExecError, Finished, MAX_LINE, name, run};
 
@@ -53,6 +54,7 @@ pub async fn perform(
             std::future::pending::<()>().await;
         }
     };
+    seam("exec-before");
     let result = tokio::select! {
         result = run(exec, surroundings, line) => result,
         () = told => {
@@ -60,6 +62,7 @@ pub async fn perform(
             return Outcome::Unknown(Fault::new(Trouble::Interrupted, message));
         }
     };
+    seam("exec-after");
     let unexpected = |error: ExecError| Fault::new(Trouble::Unexpected, error.to_string());
     match result {
         Ok(finished) => match judge(exec, &finished) {

@@ -4,10 +4,11 @@
 //! and again when it is lost; questions there are asked one after the other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::Places;
 use crate::pg::connect::Target;
@@ -31,19 +32,21 @@ struct Question {
 #[derive(Clone)]
 pub struct Questions {
     askers: BTreeMap<ConnectionId, mpsc::Sender<Question>>,
+    _tasks: Arc<JoinSet<()>>,
 }
 
 impl Questions {
     /// Gets ready to ask on every connection; opens nothing yet.
     pub fn new(places: &Places) -> Self {
+        let mut tasks = JoinSet::new();
         let asker = |(id, target): (&ConnectionId, &Target)| {
             let (sender, receiver) = mpsc::channel(QUEUE);
-            // Ends when the last sender is gone.
-            let _: JoinHandle<()> = tokio::spawn(answer_all(target.clone(), receiver));
+            tasks.spawn(answer_all(target.clone(), receiver));
             (id.clone(), sender)
         };
         Self {
             askers: places.targets.iter().map(asker).collect(),
+            _tasks: Arc::new(tasks),
         }
     }
 

@@ -154,6 +154,10 @@ impl Driver {
                 self.memory.launched(&effect, input.now);
                 self.perform(effect).await;
             }
+            // A second hold records nothing, and has to let go all the same.
+            if is_hold(&input.message) {
+                self.latch.clear();
+            }
             if quiet {
                 return Ok(Turn::Done);
             }
@@ -196,9 +200,6 @@ impl Driver {
             let run = Arc::make_mut(&mut self.run);
             evolve(run, &event).map_err(|illegal| Ended::Broken(illegal.to_string()))?;
             debug!("event {} {}", event.seq, event.kind.tag());
-            if matches!(event.kind, EventKind::Held { .. }) {
-                self.latch.clear();
-            }
             self.remember(event);
         }
         Ok(())
@@ -403,6 +404,11 @@ fn at_now(message: Message) -> Input {
         now: clock::now(),
         message,
     }
+}
+
+/// Whether it asks for a hold; once it is answered, the hold is the run's.
+fn is_hold(message: &Message) -> bool {
+    matches!(message, Message::Intent(intent) if matches!(intent.ask, Ask::Hold { .. }))
 }
 
 /// Whether a step's transaction may have appended its own event.

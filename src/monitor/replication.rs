@@ -207,5 +207,4 @@ pub(super) async fn samples(link: &mut Link) -> Result<Vec<Sample>, Missed> {
 }
 
 #[cfg(test)]
-#[path = "replication_tests.rs"]
 mod tests;

@@ -82,6 +82,7 @@ fn step(id: &str, action: Action, reversal: Reversal) -> PlannedStep {
             action,
             reversal,
             done_when: None,
+            undo_done_when: None,
             accept: BTreeMap::new(),
         },
         table: None,

@@ -4,7 +4,6 @@
 //! (that is [`super::evolve`]). The serialised form is stored and hashed, so a
 //! field is only ever added, with a default.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,6 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+pub use super::proof::{BackfillSummary, ParitySummary, Summary};
+pub use super::words::{Evidence, Percent, Rung, Verdict};
 use crate::plan::Plan;
 use crate::runbook::{GateId, GuardId, PhaseId, RoleId, StepId};
 
@@ -126,188 +127,6 @@ impl fmt::Display for Actor {
             Self::Engine => f.write_str("engine"),
         }
     }
-}
-
-/// What a gate says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Not answered yet.
-    #[default]
-    Pending,
-    /// Opens.
-    Go,
-    /// Answered against.
-    NoGo,
-    /// An answer that proves nothing: NULL, no row, zero samples.
-    Inconclusive,
-    /// Could not be asked.
-    Error,
-    /// The answer is too old.
-    Stale,
-    /// Opened by a person, with a reason.
-    Waived,
-}
-
-impl Verdict {
-    /// Only GO and WAIVED open.
-    pub fn opens(self) -> bool {
-        matches!(self, Self::Go | Self::Waived)
-    }
-
-    /// The word on the screen.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Go => "GO",
-            Self::NoGo => "NO-GO",
-            Self::Inconclusive => "INCONCLUSIVE",
-            Self::Error => "ERROR",
-            Self::Stale => "STALE",
-            Self::Waived => "WAIVED",
-        }
-    }
-}
-
-/// A gate's verdict and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// The gate.
-    pub gate: GateId,
-    /// What it said.
-    pub verdict: Verdict,
-    /// Why, in a few words; clean.
-    pub reason: String,
-    /// When it was last asked.
-    pub at: Timestamp,
-}
-
-/// How far up its ladder a guard stands.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Rung {
-    /// Nothing to say.
-    #[default]
-    Quiet,
-    /// Takes something off the pace.
-    Throttle,
-    /// Takes all of it, until it recovers.
-    Stall,
-    /// Holds the run, until a person releases it.
-    Hold,
-}
-
-impl Rung {
-    /// The word on the screen.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Quiet => "ok",
-            Self::Throttle => "throttle",
-            Self::Stall => "stall",
-            Self::Hold => "hold",
-        }
-    }
-}
-
-/// A share of the backfill's duty, 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Percent(pub u8);
-
-impl Percent {
-    /// All of it.
-    pub const FULL: Self = Self(100);
-    /// None of it: a stall.
-    pub const ZERO: Self = Self(0);
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", self.0)
-    }
-}
-
-/// What a finished step leaves as proof.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Summary {
-    /// SQL: rows affected by the last statement, and how long it all took.
-    Sql {
-        /// Rows affected or returned by the last statement.
-        rows: u64,
-        /// From the first statement to the commit.
-        took_ms: u64,
-    },
-    /// A backfill.
-    Backfill(BackfillSummary),
-    /// A comparison.
-    Parity(ParitySummary),
-    /// A command.
-    Exec {
-        /// Its exit code.
-        exit: i32,
-        /// How long it took.
-        took_ms: u64,
-    },
-    /// A person answered yes.
-    Answered {
-        /// Who.
-        by: Actor,
-    },
-    /// The wait is over.
-    Waited {
-        /// How long it took.
-        took_ms: u64,
-    },
-    /// Found done by its probe or its receipt, or taken as done by a person.
-    Found {
-        /// What told.
-        how: String,
-    },
-}
-
-/// What a backfill did.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct BackfillSummary {
-    /// Rows visited by key.
-    pub rows_visited: u64,
-    /// Rows written.
-    pub rows_written: u64,
-    /// Chunks committed.
-    pub chunks: u64,
-    /// Rows in quarantine.
-    pub quarantined: u64,
-    /// Rows that the final sweep visited.
-    pub swept: u64,
-    /// From the first chunk to the end of the sweep, pauses included.
-    pub took_ms: u64,
-    /// Time taken off the pace, by reason.
-    #[serde(default)]
-    pub lost_ms: BTreeMap<String, u64>,
-}
-
-/// What a comparison proved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ParitySummary {
-    /// Rows compared.
-    pub rows: u64,
-    /// Verified share of the rows, 0 to 1: rows that were compared and settled.
-    pub coverage: f64,
-    /// Differences that a recheck found again.
-    pub confirmed: u64,
-    /// Rows that changed between every recheck: not verified.
-    pub hot: u64,
-    /// Some keys of confirmed differences, as text; at most 10.
-    #[serde(default)]
-    pub samples: Vec<String>,
-    /// `pg_current_wal_lsn()` before the first chunk and after the last.
-    pub wal: (String, String),
-    /// When the comparison ended.
-    pub at: Timestamp,
-    /// How long it took.
-    pub took_ms: u64,
 }
 
 /// What follows a failure.

@@ -20,16 +20,21 @@
 //! Holds, pauses, paces, gates, guards and sign-offs are legal at any time
 //! before the end.
 
+mod back;
+mod notes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, EventKind, Percent, Scope, Seq, Summary, Task};
+use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
-    Evidence, GateRecord, GuardRecord, Lead, Mark, Outcome, PaceRecord, Place, Record, Rollback,
-    Run, Signoff, TaskState,
+    Evidence, GuardRecord, Lead, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState,
 };
-use crate::run::event::{Actor, Verdict};
-use crate::runbook::{GateId, PhaseId};
+use crate::run::event::Actor;
+use crate::runbook::PhaseId;
+
+use back::{stand_before, turn_back};
+use notes::{gate_mut, note_gate, sign};
 
 /// Why an event does not fit the run that it was fed to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -164,7 +169,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         } => enter(run, event, phase, evidence)?,
         EventKind::GatePassed { evidence } => {
             note_gate(run, evidence);
-            gate_mut(run, &evidence.gate, event).passed = true;
+            gate_mut(run, &evidence.gate, event.at).passed = true;
         }
         EventKind::StepStarted { task, attempt } => start(run, event, task, *attempt)?,
         EventKind::StepSucceeded { task, summary } => {
@@ -202,7 +207,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         EventKind::GateChanged { evidence } => note_gate(run, evidence),
         EventKind::Soaked {
             gate, observed_ms, ..
-        } => gate_mut(run, gate, event).soaked = Duration::from_millis(*observed_ms),
+        } => gate_mut(run, gate, event.at).soaked = Duration::from_millis(*observed_ms),
         EventKind::GuardChanged {
             guard,
             rung,
@@ -223,7 +228,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
             attempt,
         } => {
             let mark = mark(event, by, reason);
-            gate_mut(run, gate, event).waiver = Some((mark, *attempt));
+            gate_mut(run, gate, event.at).waiver = Some((mark, *attempt));
         }
         EventKind::RollbackStarted {
             phase,
@@ -390,119 +395,4 @@ fn release(run: &mut Run) {
         }
     }
     run.tasks = tasks;
-}
-
-fn gate_mut<'a>(run: &'a mut Run, gate: &GateId, event: &Event) -> &'a mut GateRecord {
-    let fresh = || GateRecord {
-        evidence: Evidence {
-            gate: gate.clone(),
-            verdict: Verdict::Pending,
-            reason: String::new(),
-            at: event.at,
-        },
-        flaps: 0,
-        soaked: Duration::ZERO,
-        waiver: None,
-        passed: false,
-    };
-    run.gates.entry(gate.clone()).or_insert_with(fresh)
-}
-
-/// What a gate says now; leaving GO counts as a flap.
-fn note_gate(run: &mut Run, evidence: &Evidence) {
-    match run.gates.get_mut(&evidence.gate) {
-        Some(record) => {
-            let leaves = record.evidence.verdict == Verdict::Go && evidence.verdict != Verdict::Go;
-            record.flaps += u32::from(leaves);
-            record.evidence = evidence.clone();
-        }
-        None => {
-            let record = GateRecord {
-                evidence: evidence.clone(),
-                flaps: 0,
-                soaked: Duration::ZERO,
-                waiver: None,
-                passed: false,
-            };
-            run.gates.insert(evidence.gate.clone(), record);
-        }
-    }
-}
-
-/// `signed_off`: a seat's newer answer stands beside its older ones.
-fn sign(run: &mut Run, event: &Event) {
-    if let EventKind::SignedOff {
-        gate,
-        seat,
-        by,
-        answer,
-        attempt,
-        reason,
-        ..
-    } = &event.kind
-    {
-        run.signoffs.push(Signoff {
-            gate: gate.clone(),
-            seat: seat.clone(),
-            answer: *answer,
-            attempt: *attempt,
-            mark: mark(event, by, reason.as_deref().unwrap_or_default()),
-            seq: event.seq,
-        });
-    }
-}
-
-/// `rollback_started`: of the phase that the run is in, or of the one before
-/// the boundary at which it stands.
-fn turn_back(run: &mut Run, phase: &PhaseId, scope: Scope, mark: Mark) -> Result<(), String> {
-    let index = phase_index(run, phase)?;
-    let last = match run.place {
-        Place::In(current) => Some(current),
-        Place::Before(next) => next.checked_sub(1),
-    };
-    if last != Some(index) {
-        return Err(format!("`{phase}` is not the last phase entered"));
-    }
-    if let Some(step) = run.past_no_return() {
-        return Err(format!("step `{}` cannot be taken back", step.id()));
-    }
-    if run.rollback.is_some() {
-        return Err("a rollback is under way".into());
-    }
-    run.rollback = Some(Rollback {
-        phase: index,
-        scope,
-        mark,
-    });
-    Ok(())
-}
-
-/// `phase_rolled_back`: the run stands before it, and its facts are forgotten.
-fn stand_before(run: &mut Run, event: &Event, phase: &PhaseId) -> Result<(), String> {
-    let index = phase_index(run, phase)?;
-    let Some(rollback) = run.rollback.take_if(|rollback| rollback.phase == index) else {
-        return Err(format!("`{phase}` is not being taken back"));
-    };
-    let planned = &run.plan.phases()[index];
-    let steps = planned
-        .steps
-        .iter()
-        .chain(planned.rollback.iter().flatten());
-    let steps: Vec<_> = steps.map(|step| step.id().clone()).collect();
-    run.tasks.retain(|task, _| !steps.contains(&task.step));
-    let behind = run.boundary_gates(index + 1).map(|(_, gate)| gate);
-    let gates: Vec<_> = planned
-        .gates
-        .iter()
-        .chain(behind)
-        .map(|g| g.id.clone())
-        .collect();
-    run.gates.retain(|gate, _| !gates.contains(gate));
-    *run.rolled_back.entry(phase.clone()).or_insert(0) += 1;
-    run.place = Place::Before(index);
-    run.placed_at = event.at;
-    if index == 0 && rollback.scope == Scope::Unwind {
-        run.outcome = Some(Outcome::RolledBack);
-    }
-    Ok(())
 }

@@ -18,6 +18,8 @@ pub mod event;
 pub mod evolve;
 pub mod fault;
 pub mod progress;
+pub mod proof;
+pub mod words;
 
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,

@@ -54,6 +54,9 @@ pub struct Step {
     pub reversal: Reversal,
     /// Tells whether it has been done, where only the world can say.
     pub done_when: Option<Probe>,
+    /// The same for its undo.
+    #[serde(default)]
+    pub undo_done_when: Option<Probe>,
     /// Faults that the author accepts here: code to reason.
     pub accept: BTreeMap<String, String>,
 }

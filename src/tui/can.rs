@@ -82,8 +82,12 @@ pub fn pace(model: &Model) -> Able {
 /// There is a boundary ahead; its card says what is missing.
 pub fn advance(model: &Model) -> Able {
     steer(model)?;
-    if model.snapshot.run.rollback.is_some() {
+    let run = &model.snapshot.run;
+    if run.rollback.is_some() {
         return no("a rollback is under way");
+    }
+    if facts::next_phase(run).is_none() {
+        return no("this is the last phase: the run ends by itself");
     }
     Ok(())
 }

@@ -15,11 +15,12 @@ use super::layout::Panel;
 use super::model::{CardKind, Dialog, Model, Notice};
 use super::theme::Tone;
 use super::{Leave, Request, can, facts, view};
-use crate::engine::message::{Ask, IntentId, Reply};
+use crate::engine::message::{Ask, Reply};
 use crate::engine::snapshot::Snapshot;
-use crate::run::event::{Answer, Percent};
+use crate::run::event::Answer;
 
 mod cards;
+mod steer;
 
 /// How long an answer stands on the screen, in seconds.
 const NOTICE: u64 = 8;
@@ -82,7 +83,7 @@ pub fn update(model: &mut Model, now: Timestamp, msg: Msg) -> Vec<Command> {
             }
             Vec::new()
         }
-        Msg::Terminate => leave_by_force(model),
+        Msg::Terminate => steer::leave_by_force(model),
     }
 }
 
@@ -154,14 +155,14 @@ fn press(model: &mut Model, key: KeyEvent) -> Vec<Command> {
 /// Does an action that can act.
 fn act(model: &mut Model, action: Action) -> Vec<Command> {
     match action {
-        Action::Hold => hold(model),
-        Action::Interrupt => interrupt(model),
+        Action::Hold => steer::hold(model),
+        Action::Interrupt => steer::interrupt(model),
         Action::Redraw => vec![Command::Redraw],
-        Action::Resume => vec![ask(model, Ask::Resume)],
-        Action::Pause => vec![ask(model, Ask::Pause)],
-        Action::Slower | Action::Faster => pace(model, action == Action::Faster),
-        Action::Leave => leave(model),
-        Action::HoldAndLeave => leave_by_force(model),
+        Action::Resume => vec![steer::ask(model, Ask::Resume)],
+        Action::Pause => vec![steer::ask(model, Ask::Pause)],
+        Action::Slower | Action::Faster => steer::pace(model, action == Action::Faster),
+        Action::Leave => steer::leave(model),
+        Action::HoldAndLeave => steer::leave_by_force(model),
         Action::GoOn => vec![Command::Leave(Leave::GoOnWithoutTerminal)],
         Action::Confirm => cards::confirm(model, Answer::Go),
         Action::Deny => cards::confirm(model, Answer::NoGo),
@@ -211,100 +212,6 @@ fn look(model: &mut Model, action: Action) {
         Action::Text => cards::toggle_text(model),
         Action::Close => close(model),
         _ => {}
-    }
-}
-
-/// The request, bound to the state that is shown now.
-fn ask(model: &mut Model, ask: Ask) -> Command {
-    let run = &model.snapshot.run;
-    let (saw, saw_hash) = (run.material, run.head_hash.clone());
-    ask_as_seen(model, ask, saw, saw_hash)
-}
-
-/// The request, bound to the state that a card was about.
-fn ask_as_seen(
-    model: &mut Model,
-    ask: Ask,
-    saw: crate::run::event::Seq,
-    saw_hash: String,
-) -> Command {
-    model.last_id -= 1;
-    let id = IntentId(model.last_id);
-    tell(model, Tone::Plain, format!("{}: asked", ask.verb()));
-    model.pending.push((id, ask.clone()));
-    Command::Send(Request {
-        id,
-        ask,
-        saw,
-        saw_hash,
-    })
-}
-
-fn hold(model: &mut Model) -> Vec<Command> {
-    if model.snapshot.run.hold.is_some() {
-        tell(model, Tone::Note, "held already; r releases");
-        return Vec::new();
-    }
-    let reason = String::new();
-    vec![ask(model, Ask::Hold { reason })]
-}
-
-fn interrupt(model: &mut Model) -> Vec<Command> {
-    if model.snapshot.run.outcome.is_some() || !model.snapshot.lead {
-        return leave(model);
-    }
-    let commands = hold(model);
-    model.dialog = Some(Dialog::Leave);
-    commands
-}
-
-/// `q`: the lead is asked how.
-fn leave(model: &mut Model) -> Vec<Command> {
-    if model.snapshot.run.outcome.is_some() {
-        return vec![Command::Leave(Leave::Finished)];
-    }
-    if !model.snapshot.lead {
-        return vec![Command::Leave(Leave::Detached)];
-    }
-    model.dialog = Some(Dialog::Leave);
-    Vec::new()
-}
-
-/// The lead holds and ends; anybody else just ends.
-fn leave_by_force(model: &mut Model) -> Vec<Command> {
-    if model.snapshot.run.outcome.is_some() {
-        return vec![Command::Leave(Leave::Finished)];
-    }
-    if !model.snapshot.lead {
-        return vec![Command::Leave(Leave::Detached)];
-    }
-    let mut commands = hold(model);
-    commands.push(Command::Leave(Leave::HoldAndLeave));
-    commands
-}
-
-/// The next of a few ceilings, from the one last asked for.
-fn pace(model: &mut Model, faster: bool) -> Vec<Command> {
-    const PACES: [u8; 13] = [1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100];
-    let asked = model.pending.iter().rev().find_map(|(_, ask)| match ask {
-        Ask::Pace { pace } => Some(pace.0),
-        _ => None,
-    });
-    let from = asked.unwrap_or(model.snapshot.run.ceiling.0);
-    let next = if faster {
-        PACES.into_iter().find(|pace| *pace > from)
-    } else {
-        PACES.into_iter().rev().find(|pace| *pace < from)
-    };
-    match next {
-        Some(pace) => {
-            let pace = Percent(pace);
-            vec![ask(model, Ask::Pace { pace })]
-        }
-        None => {
-            tell(model, Tone::Note, format!("the pace is {from}% already"));
-            Vec::new()
-        }
     }
 }
 
@@ -415,6 +322,3 @@ fn edit(key: &KeyEvent) -> Option<InputRequest> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,6 @@
-//! The people of the demo: the operator of `--auto`, and the shop's deployer.
+//! The operator of `demo --auto`.
 //!
-//! Owns what they do when; they use the same requests and flags as anybody.
+//! Owns what it does when; it makes the same requests as a person at the keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,8 @@ use tokio::time::sleep;
 use crate::driver::{Asker, Request};
 use crate::engine::message::{Ask, IntentId};
 use crate::engine::snapshot::Snapshot;
-use crate::run::Place;
 use crate::run::event::{Answer, Verdict};
 use crate::runbook::Condition;
-use crate::sandbox::Error;
-use crate::sandbox::load::{Load, Snapshot as Figures};
 
 /// Time between two looks at the screen.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -90,47 +87,4 @@ fn next(snapshot: &Snapshot) -> Option<Ask> {
     all_asked.then(|| Ask::Advance {
         into: into.id.clone(),
     })
-}
-
-/// Deploys and retires the shop's versions as the run goes on.
-pub(super) struct Shop {
-    task: JoinHandle<Load>,
-    close: watch::Sender<bool>,
-}
-
-impl Shop {
-    /// Follows a run with a load whose old clients run already.
-    pub(super) fn follow(mut load: Load, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
-        let (close, mut closed) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            while !*closed.borrow() {
-                let place = snapshots.borrow().run.place;
-                let done = snapshots.borrow().run.next_step().is_none();
-                match place {
-                    Place::In(3) => load.start_new(),
-                    Place::In(4) if done => load.retire_old().await,
-                    _ => {}
-                }
-                tokio::select! {
-                    () = sleep(GLANCE) => {}
-                    _ = closed.changed() => {}
-                }
-            }
-            load
-        });
-        Self { task, close }
-    }
-
-    /// Closes the shop: the figures, and whether every write is there.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub(super) async fn close(self) -> color_eyre::Result<(Figures, bool)> {
-        self.close.send_replace(true);
-        let mut load = self.task.await?;
-        let figures = load.stop().await;
-        let check: Result<_, Error> = load.final_check().await;
-        let clean = check?.is_clean() && figures.mismatches() == 0;
-        Ok((figures, clean))
-    }
 }

@@ -23,8 +23,10 @@ impl Driver {
         let Some(place) = run.plan.step(&task.step) else {
             return;
         };
-        let forward = task.direction == Direction::Forward;
-        let done_when = place.step.done_when().filter(|_| forward);
+        let done_when = match task.direction {
+            Direction::Forward => place.step.done_when(),
+            Direction::Back => place.step.step.undo_done_when.as_ref(),
+        };
         match (proceed::action_of(place.step, task), done_when) {
             (Some(Action::Sql(action)), _) if action.transaction => {
                 self.probe_transaction(task, place);

@@ -1,3 +1,5 @@
+//! Compile and its refusals, over catalogs made by hand.
+
 use super::fixture::{catalog, column, compiled, index, runbook};
 use super::*;
 use crate::plan::Work;

@@ -1,3 +1,5 @@
+//! The statements of backfill and parity, as text and through the parser.
+
 use std::time::Duration;
 
 use super::*;

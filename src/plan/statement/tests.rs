@@ -1,3 +1,5 @@
+//! Tables of statements against lock, relation, work and effects.
+
 use super::*;
 
 fn table(name: &str) -> TableName {

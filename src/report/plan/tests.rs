@@ -1,3 +1,5 @@
+//! The printed plan, by hand-made plans.
+
 use super::text;
 use crate::plan::Plan;
 use crate::plan::compile::fixture::{catalog, compiled, runbook};

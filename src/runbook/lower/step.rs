@@ -36,7 +36,14 @@ impl Lowering<'_> {
         let action = self.action(&kinds, &raw.span, spot);
         let unit = (self.units.len() > first_unit).then_some(first_unit);
         let undo = fields.undo.as_ref().and_then(|undo| self.undo(undo, spot));
-        let done_when = self.done_when(fields);
+        let done_when = self.done_when(
+            fields.done_when.as_ref(),
+            fields.exec.as_ref(),
+            fields.sql.as_ref(),
+        );
+        let undo_fields = fields.undo.as_ref().map(|undo| &undo.value);
+        let undo_done_when = undo_fields
+            .and_then(|undo| self.done_when(None, undo.exec.as_ref(), undo.sql.as_ref()));
         let on = self.connection(fields.on.as_ref());
         let action = action?;
         let reversal = self.reversal(raw, &action, undo, unit, spot);
@@ -47,6 +54,7 @@ impl Lowering<'_> {
             action,
             reversal,
             done_when,
+            undo_done_when,
             accept: fields
                 .accept
                 .iter()
@@ -55,15 +63,18 @@ impl Lowering<'_> {
         })
     }
 
-    /// The probe, from the step or from its kind's sub-table.
-    fn done_when(&mut self, raw: &raw::Step) -> Option<crate::runbook::Probe> {
-        let exec = raw.exec.as_ref().map(|exec| &exec.value);
+    /// The probe of a step, or of its undo: beside the kind's sub-table or in it.
+    fn done_when(
+        &mut self,
+        beside: Option<&At<raw::DoneWhen>>,
+        exec: Option<&At<raw::Exec>>,
+        sql: Option<&At<raw::Sql>>,
+    ) -> Option<crate::runbook::Probe> {
+        let exec = exec.map(|exec| &exec.value);
         let places = [
-            raw.done_when.as_ref(),
+            beside,
             exec.and_then(|exec| exec.done_when.as_ref()),
-            raw.sql
-                .as_ref()
-                .and_then(|sql| sql.value.done_when.as_ref()),
+            sql.and_then(|sql| sql.value.done_when.as_ref()),
         ];
         let mut given = places.into_iter().flatten();
         let probe = given.next()?;

@@ -1,3 +1,5 @@
+//! Properties of the layout over all sizes, and its promises at a few.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -5,7 +5,8 @@
 
 use tui_input::InputRequest;
 
-use super::{Command, ask_as_seen, tell};
+use super::steer::ask_as_seen;
+use super::{Command, tell};
 use crate::engine::message::Ask;
 use crate::engine::snapshot::Snapshot;
 use crate::run::event::Answer;
@@ -102,13 +103,9 @@ fn request(card: &Card, snapshot: &Snapshot, answer: Answer) -> Option<Ask> {
     let run = &snapshot.run;
     let words = words(card);
     match card.kind {
-        CardKind::Advance => {
-            // Past the last phase, the phase that was seen is the last one.
-            let into = facts::next_phase(run).or_else(|| run.plan.phases().last())?;
-            Some(Ask::Advance {
-                into: into.id.clone(),
-            })
-        }
+        CardKind::Advance => Some(Ask::Advance {
+            into: facts::next_phase(run)?.id.clone(),
+        }),
         CardKind::RollBack => Some(Ask::Rollback {
             phase: facts::last_entered(run)?.id.clone(),
             reason: words,

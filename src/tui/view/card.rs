@@ -3,17 +3,18 @@
 
 use ratatui::text::Line;
 
-use super::row::wrap;
-use super::{Scene, detail, gates, notes};
-use crate::engine::snapshot::GateView;
-use crate::plan::Phase;
-use crate::report::format::{self, plural};
-use crate::run::event::Task;
-use crate::runbook::{Condition, Reversal};
+use super::Scene;
+use crate::report::format;
+use crate::runbook::Condition;
 use crate::tui::can;
 use crate::tui::facts;
 use crate::tui::model::{Card, CardKind};
 use crate::tui::theme::Tone;
+
+mod moves;
+mod page;
+
+use page::Page;
 
 /// The card's title.
 pub(super) fn title(scene: &Scene<'_>, kind: CardKind) -> String {
@@ -22,7 +23,7 @@ pub(super) fn title(scene: &Scene<'_>, kind: CardKind) -> String {
     match kind {
         CardKind::Advance => match facts::next_phase(run) {
             Some(phase) => format!("advance into {}", phase.id),
-            None => "advance to the end".into(),
+            None => "advance".into(),
         },
         CardKind::RollBack => format!("roll back {last}"),
         CardKind::Unwind => "unwind: roll back every phase, to the start".into(),
@@ -43,9 +44,9 @@ pub(super) fn lines(scene: &Scene<'_>, card: &Card, width: u16) -> Vec<Line<'sta
         lines: Vec::new(),
     };
     match card.kind {
-        CardKind::Advance => advance(&mut page),
-        CardKind::RollBack => roll_back(&mut page),
-        CardKind::Unwind => unwind(&mut page),
+        CardKind::Advance => moves::advance(&mut page),
+        CardKind::RollBack => moves::roll_back(&mut page),
+        CardKind::Unwind => moves::unwind(&mut page),
         CardKind::Release => release(&mut page),
         CardKind::Sign => sign(&mut page, card),
         CardKind::Waive => waive(&mut page, card),
@@ -93,184 +94,6 @@ pub(super) fn prompt(scene: &Scene<'_>, card: &Card) -> Option<String> {
         }
         _ => None,
     }
-}
-
-struct Page<'s, 'a> {
-    scene: &'s Scene<'a>,
-    width: u16,
-    lines: Vec<Line<'static>>,
-}
-
-impl Page<'_, '_> {
-    fn heading(&mut self, text: &str) {
-        let row = self.scene.row().styled(self.scene.theme.title(false), text);
-        self.lines.push(row.into());
-    }
-
-    fn say(&mut self, tone: Tone, text: impl AsRef<str>) {
-        for line in wrap(text.as_ref(), self.width.saturating_sub(2)) {
-            self.lines
-                .push(self.scene.row().gap(2).put(tone, line).into());
-        }
-    }
-
-    fn gate(&mut self, gate: &GateView, chosen: Option<bool>) {
-        let row = match chosen {
-            None => self.scene.row().gap(1),
-            Some(true) => self.scene.row().put(Tone::Note, self.scene.glyphs().cursor),
-            Some(false) => self.scene.row().gap(1),
-        };
-        let row = row.join(gates::row(self.scene, gate, self.width.saturating_sub(1)));
-        self.lines.push(row.fit(self.width).into());
-    }
-
-    fn steps(&mut self, phase: &Phase) {
-        for step in &phase.steps {
-            for (tone, line) in detail::summary(self.scene.snapshot, step) {
-                self.say(tone, line);
-            }
-        }
-    }
-
-    fn task(&mut self, task: &Task) {
-        let run = &self.scene.snapshot.run;
-        let Some(place) = run.plan.step(&task.step) else {
-            return;
-        };
-        let action = facts::action(place.step, task.direction);
-        let script = action.map(facts::script).unwrap_or_default();
-        self.say(Tone::Plain, format!("{task}:"));
-        for line in script {
-            self.say(Tone::Plain, format!("  {line}"));
-        }
-    }
-}
-
-/// Gates, what runs next, the fastest way back, what to watch, whom to tell.
-fn advance(page: &mut Page<'_, '_>) {
-    let scene = page.scene;
-    let run = &scene.snapshot.run;
-    page.heading("gates now");
-    if scene.snapshot.gates.is_empty() {
-        page.say(Tone::Plain, "none stands here");
-    }
-    for gate in &scene.snapshot.gates {
-        page.gate(gate, None);
-    }
-    for why in facts::advance_blockers(scene.snapshot) {
-        page.say(Tone::Warn, format!("not yet: {why}"));
-    }
-    let Some(phase) = facts::next_phase(run) else {
-        page.say(Tone::Plain, "nothing runs after this: the run is finished");
-        return;
-    };
-    page.heading("runs next");
-    page.steps(phase);
-    page.heading("fastest way back");
-    way_back(page, phase);
-    page.heading("watch");
-    let guards: Vec<_> = run
-        .plan
-        .body
-        .guards
-        .iter()
-        .map(|guard| guard.id.to_string())
-        .collect();
-    page.say(
-        Tone::Plain,
-        format!("{}; {}", guards.join(", "), "who waits on us (w)"),
-    );
-    page.heading("tell");
-    let tell = notes::tell(scene);
-    page.say(
-        Tone::Plain,
-        if tell.is_empty() {
-            "nobody is named".into()
-        } else {
-            tell.join("; ")
-        },
-    );
-}
-
-/// How one gets back out of a phase that has not been entered yet.
-fn way_back(page: &mut Page<'_, '_>, phase: &Phase) {
-    if let Some(steps) = &phase.rollback {
-        let steps: Vec<_> = steps.iter().map(|step| step.id().to_string()).collect();
-        return page.say(Tone::Good, format!("b: {}", steps.join(", ")));
-    }
-    for step in phase.steps.iter().rev() {
-        let (tone, line) = match step.reversal() {
-            Reversal::Irreversible(lost) => {
-                (Tone::Bad, format!("none after {}: {lost}", step.id()))
-            }
-            Reversal::Keep(why) => (Tone::Quiet, format!("{} stays: {why}", step.id())),
-            Reversal::Nothing => continue,
-            Reversal::Undo(action) | Reversal::Derived(action) => {
-                let first = facts::script(action).into_iter().next().unwrap_or_default();
-                (Tone::Good, format!("b: {first}"))
-            }
-        };
-        page.say(tone, line);
-    }
-}
-
-/// Statements in order, expected time, what is lost.
-fn roll_back(page: &mut Page<'_, '_>) {
-    let undo = &page.scene.snapshot.undo;
-    page.heading("runs, in this order");
-    for task in &undo.tasks {
-        page.task(task);
-    }
-    if undo.tasks.is_empty() {
-        page.say(Tone::Plain, "nothing: no step left anything behind");
-    }
-    page.heading("takes");
-    let time = undo.expected.map(format::duration);
-    let time = time.map_or("unknown: nothing like it has run yet".into(), |t| {
-        format!("about {t}")
-    });
-    page.say(
-        Tone::Plain,
-        format!("{time}, {}", plural(undo.tasks.len() as u64, "step")),
-    );
-    losses(page);
-    let run = &page.scene.snapshot.run;
-    if let Some(phase) = facts::last_entered(run) {
-        let next = run.attempt(&phase.id) + 1;
-        page.say(
-            Tone::Plain,
-            format!(
-                "afterwards the run stands before {}, attempt {next}",
-                phase.id
-            ),
-        );
-    }
-}
-
-fn losses(page: &mut Page<'_, '_>) {
-    page.heading("lost");
-    let losses = &page.scene.snapshot.undo.losses;
-    if losses.is_empty() {
-        page.say(Tone::Good, "nothing");
-    }
-    for loss in losses {
-        page.say(Tone::Warn, loss);
-    }
-}
-
-fn unwind(page: &mut Page<'_, '_>) {
-    let run = &page.scene.snapshot.run;
-    page.heading("takes back, in this order");
-    let entered = run.boundary().min(run.plan.phases().len());
-    for phase in run.plan.phases()[..entered].iter().rev() {
-        page.say(Tone::Plain, format!("{}:", phase.id));
-        for step in phase.steps.iter().rev() {
-            for line in facts::way_back(step.reversal()) {
-                page.say(Tone::Plain, format!("  {}: {line}", step.id()));
-            }
-        }
-    }
-    losses(page);
 }
 
 fn release(page: &mut Page<'_, '_>) {

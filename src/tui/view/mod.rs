@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use super::layout::{self, Layout, Panel};
 use super::model::{Dialog, Model};
-use super::theme::{Glyphs, Theme, Tone};
+use super::theme::{Glyphs, Theme};
 use crate::engine::snapshot::Snapshot;
 
 mod answers;
+mod backfill;
 mod card;
 mod charts;
 mod detail;
@@ -26,6 +26,7 @@ mod gates;
 mod guards;
 mod identity;
 mod notes;
+mod pane;
 mod parity;
 mod rail;
 mod row;
@@ -35,6 +36,7 @@ mod tree;
 mod verdict;
 mod work;
 
+use pane::{Pane, draw_pane, pair, put, rule};
 pub use row::Row;
 
 /// What every panel may look at.
@@ -68,23 +70,6 @@ impl<'a> Scene<'a> {
     fn row(&self) -> Row {
         Row::new(self.theme)
     }
-}
-
-/// A panel's content, before it has a place.
-#[derive(Debug, Default)]
-pub struct Pane {
-    /// Its title.
-    title: String,
-    /// At the right end of the title.
-    note: String,
-    /// All its rows, most important first.
-    rows: Vec<Line<'static>>,
-    /// What stands for it where there is one row only.
-    brief: Option<Line<'static>>,
-    /// The row to keep in sight.
-    keep: Option<usize>,
-    /// The key that shows all of it.
-    key: char,
 }
 
 /// Draws the whole screen; the buffer's area is the screen.
@@ -222,111 +207,4 @@ fn pane(scene: &Scene<'_>, panel: Panel, width: u16, rows: usize) -> Pane {
         Panel::Notes => notes::pane(scene, width),
         _ => Pane::default(),
     }
-}
-
-/// A rule with the title, then the rows; a place of two rows has no room for
-/// the title, and one of a single row shows what stands for all.
-fn draw_pane(
-    scene: &Scene<'_>,
-    pane: &Pane,
-    place: Rect,
-    scroll: usize,
-    open: bool,
-    buf: &mut Buffer,
-) {
-    if let (1, Some(brief)) = (place.height, &pane.brief) {
-        return put(brief, place, 0, buf);
-    }
-    let titled = place.height >= 3 || (place.height == 2 && pane.brief.is_none());
-    let rows = Rect {
-        y: place.y + u16::from(titled),
-        height: place.height - u16::from(titled),
-        ..place
-    };
-    let room = usize::from(rows.height);
-    let last = pane.rows.len().saturating_sub(room);
-    let first = match pane.keep {
-        Some(keep) => (keep + 1).saturating_sub(room.div_ceil(2)).min(last),
-        None => scroll.min(last),
-    };
-    for (at, line) in pane.rows.iter().skip(first).take(room).enumerate() {
-        put(line, rows, at as u16, buf);
-    }
-    if titled {
-        let hidden = pane.rows.len().saturating_sub(room);
-        let title = match pane.key {
-            _ if hidden > 0 && open => {
-                let last = first + room;
-                format!(
-                    "{} ({}-{last} of {})",
-                    pane.title,
-                    first + 1,
-                    pane.rows.len()
-                )
-            }
-            '\0' => pane.title.clone(),
-            key if hidden > 0 => format!("{} ({hidden} more: {key})", pane.title),
-            _ => pane.title.clone(),
-        };
-        rule(scene, &title, &pane.note, open, place, buf);
-    }
-}
-
-/// `-- title ------------------ note --`
-fn rule(scene: &Scene<'_>, title: &str, note: &str, open: bool, place: Rect, buf: &mut Buffer) {
-    let glyph = scene.glyphs().rule;
-    let quiet = scene.theme.style(Tone::Quiet);
-    let whole = glyph.repeat(usize::from(place.width));
-    Line::styled(whole, quiet).render(Rect { height: 1, ..place }, buf);
-    let title = scene
-        .row()
-        .styled(scene.theme.title(open), format!(" {title} "));
-    let left = Rect {
-        x: place.x + 2.min(place.width),
-        width: place.width.saturating_sub(4),
-        height: 1,
-        ..place
-    };
-    let taken = title.width();
-    put(&title.into(), left, 0, buf);
-    let note = scene.row().put(Tone::Quiet, format!(" {note} "));
-    let width = note.width();
-    if width > 2 && taken + width < left.width {
-        let right = Rect {
-            x: left.right() - width,
-            width,
-            ..left
-        };
-        put(&note.into(), right, 0, buf);
-    }
-}
-
-/// One line in its row of the place; what does not fit is left out.
-fn put(line: &Line<'_>, place: Rect, row: u16, buf: &mut Buffer) {
-    if row < place.height {
-        let place = Rect {
-            y: place.y + row,
-            height: 1,
-            ..place
-        };
-        line.render(place, buf);
-    }
-}
-
-/// A line at the left and one at the right end of a row; the right one wins.
-fn pair(left: Row, right: Row, place: Rect, row: u16, buf: &mut Buffer) {
-    let width = right.width().min(place.width);
-    let rest = place.width - width;
-    let gap = u16::from(width > 0);
-    let left_place = Rect {
-        width: rest.saturating_sub(gap),
-        ..place
-    };
-    put(&left.fit(left_place.width).into(), left_place, row, buf);
-    let right_place = Rect {
-        x: place.x + rest,
-        width,
-        ..place
-    };
-    put(&right.into(), right_place, row, buf);
 }

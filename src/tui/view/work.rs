@@ -3,13 +3,13 @@
 use ratatui::text::Line;
 
 use super::row::{Row, bar, wrap};
-use super::{Pane, Scene};
-use crate::engine::snapshot::{BackfillView, Running};
+use super::{Pane, Scene, backfill};
+use crate::engine::snapshot::Running;
 use crate::plan::PlannedStep;
 use crate::reading::elapsed;
 use crate::report::{format, sentence};
 use crate::run::event::{Direction, Task};
-use crate::run::progress::{BackfillStage, ParityProgress, Progress, SqlProgress};
+use crate::run::progress::{ParityProgress, Progress, SqlProgress};
 use crate::run::{Outcome, Record, TaskState};
 use crate::runbook::{Action, Wait};
 use crate::tui::facts::{self, Focus};
@@ -90,7 +90,7 @@ fn task_pane(scene: &Scene<'_>, task: &Task, step: &PlannedStep, width: u16) -> 
         None => facts::task_word(record.map(|r| &r.state)),
     };
     let mut rows = match (action, running.and_then(|r| r.progress.as_ref())) {
-        (Some(Action::Backfill(_)), _) => backfill(scene, width),
+        (Some(Action::Backfill(_)), _) => backfill::rows(scene, width),
         (_, Some(Progress::Parity(progress))) => vec![comparison(scene, progress, width)],
         (Some(Action::Sql(_)), Some(Progress::Sql(sql))) => {
             vec![statement(scene, action, sql, width)]
@@ -167,119 +167,6 @@ fn retry(scene: &Scene<'_>, record: Option<&Record>) -> Option<Row> {
     Some(scene.row().gap(1).put(Tone::Warn, text))
 }
 
-fn backfill(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
-    let Some(view) = &scene.snapshot.backfill else {
-        return vec![scene.row().gap(1).put(Tone::Plain, "about to begin").into()];
-    };
-    let rows = [
-        progress(scene, view, width),
-        pace(scene, view),
-        counts(scene, view),
-    ];
-    let mut lines: Vec<Line<'static>> = rows.map(|row| row.fit(width).into()).into();
-    lines.extend(view.progress.trouble.iter().map(|trouble| {
-        let row = scene
-            .row()
-            .gap(1)
-            .put(Tone::Warn, format!("last trouble: {trouble}"));
-        Line::from(row.fit(width))
-    }));
-    lines.push(lost(scene, view).fit(width).into());
-    lines
-}
-
-/// The bar; its figures stand in columns, so that nothing moves.
-fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
-    let p = &view.progress;
-    let sweeping = p.stage == BackfillStage::Sweep;
-    let done = if sweeping { p.swept } else { p.rows_done };
-    let total = p.rows_total.max(done);
-    let share = if total == 0 {
-        1.0
-    } else {
-        done as f64 / total as f64
-    };
-    let rate = view.rate.map_or("-".into(), format::quantity);
-    let eta = view.eta.map_or("-".into(), format::eta);
-    scene
-        .row()
-        .gap(1)
-        .join(bar(
-            scene.theme,
-            share,
-            width.saturating_sub(54).clamp(8, 60),
-        ))
-        .number(Tone::Plain, format::share(share), 7)
-        .put(Tone::Quiet, if sweeping { " swept" } else { " " })
-        .number(
-            Tone::Plain,
-            format!("{}/{}", format::count(done), format::count(total)),
-            14,
-        )
-        .number(Tone::Plain, rate, 8)
-        .put(Tone::Quiet, " rows/s  ETA ")
-        .cell(Tone::Plain, eta, 8)
-}
-
-/// What people and guards make of the pace.
-fn pace(scene: &Scene<'_>, view: &BackfillView) -> Row {
-    let pace = &view.pace;
-    let mut row = scene
-        .row()
-        .gap(1)
-        .put(Tone::Quiet, "pace ")
-        .put(Tone::Plain, format!("you {}", pace.ceiling));
-    for (who, taken) in &pace.taken {
-        row = row.put(Tone::Warn, format!(", {who} -{taken}"));
-    }
-    let wal = scene.snapshot.readings.wal_rate.value();
-    let wal = wal.map_or("unknown".into(), |rate| {
-        format!("{}/s", format::bytes(*rate))
-    });
-    let paused = scene.snapshot.run.pause.as_ref();
-    let row = match paused {
-        Some(mark) => row.put(Tone::Note, format!("  paused by {}", mark.by)),
-        None => row.put(Tone::Plain, format!(" = {}", pace.effective)),
-    };
-    row.put(Tone::Quiet, "  chunk ")
-        .put(Tone::Plain, format::count(view.progress.chunk_rows.into()))
-        .put(Tone::Quiet, " rows, ")
-        .put(Tone::Plain, format::duration(view.progress.last_chunk))
-        .put(Tone::Quiet, "  wal ")
-        .put(Tone::Plain, wal)
-}
-
-fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {
-    let p = &view.progress;
-    let counted = |row: Row, name: &str, count: u64, bad: Tone| {
-        let tone = if count > 0 { bad } else { Tone::Plain };
-        row.put(Tone::Quiet, name)
-            .cell(tone, format::count(count), 8)
-    };
-    let row = scene.row().gap(1);
-    let row = counted(row, "written ", p.rows_written, Tone::Plain);
-    let row = counted(row, "swept ", p.swept, Tone::Plain);
-    let row = counted(row, "quarantined ", p.quarantined, Tone::Bad);
-    counted(row, "conflicts ", p.conflicts, Tone::Note)
-}
-
-/// Time taken off the pace, by reason, worst first.
-fn lost(scene: &Scene<'_>, view: &BackfillView) -> Row {
-    let row = scene.row().gap(1).put(Tone::Quiet, "time lost: ");
-    let mut lost: Vec<_> = view.progress.lost_ms.iter().collect();
-    lost.sort_by_key(|(_, ms)| std::cmp::Reverse(**ms));
-    if lost.is_empty() {
-        return row.put(Tone::Plain, "none");
-    }
-    let whole = view.elapsed.as_secs_f64().max(0.001);
-    let share = |ms: &u64| format::share(*ms as f64 / 1000.0 / whole);
-    let parts: Vec<_> = lost
-        .iter()
-        .map(|(why, ms)| format!("{} {why}", share(ms)))
-        .collect();
-    row.put(Tone::Plain, parts.join(", "))
-}
-
 fn comparison(scene: &Scene<'_>, p: &ParityProgress, width: u16) -> Line<'static> {
     let total = p.rows_total.max(p.rows_done).max(1);
     let share = p.rows_done as f64 / total as f64;
@@ -341,7 +228,12 @@ fn boundary(scene: &Scene<'_>, next: Option<&crate::plan::Phase>, width: u16) ->
     let Some(phase) = next else {
         return Pane {
             title: "every step is done".into(),
-            rows: say(scene, Tone::Plain, "a ends the run", width),
+            rows: say(
+                scene,
+                Tone::Plain,
+                "the run ends by itself when the gates open",
+                width,
+            ),
             ..Pane::default()
         };
     };

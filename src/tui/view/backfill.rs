@@ -1,0 +1,124 @@
+//! The backfill's rows: the bar, the pace and who takes what off it, counts,
+//! lost time. Figures stand in columns, so that nothing moves.
+
+use ratatui::text::Line;
+
+use super::Scene;
+use super::row::{Row, bar};
+use crate::engine::snapshot::BackfillView;
+use crate::report::format;
+use crate::run::progress::BackfillStage;
+use crate::tui::theme::Tone;
+
+pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
+    let Some(view) = &scene.snapshot.backfill else {
+        return vec![scene.row().gap(1).put(Tone::Plain, "about to begin").into()];
+    };
+    let rows = [
+        progress(scene, view, width),
+        pace(scene, view),
+        counts(scene, view),
+    ];
+    let mut lines: Vec<Line<'static>> = rows.map(|row| row.fit(width).into()).into();
+    lines.extend(view.progress.trouble.iter().map(|trouble| {
+        let row = scene
+            .row()
+            .gap(1)
+            .put(Tone::Warn, format!("last trouble: {trouble}"));
+        Line::from(row.fit(width))
+    }));
+    lines.push(lost(scene, view).fit(width).into());
+    lines
+}
+
+/// The bar; its figures stand in columns, so that nothing moves.
+fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
+    let p = &view.progress;
+    let sweeping = p.stage == BackfillStage::Sweep;
+    let done = if sweeping { p.swept } else { p.rows_done };
+    let total = p.rows_total.max(done);
+    let share = if total == 0 {
+        1.0
+    } else {
+        done as f64 / total as f64
+    };
+    let rate = view.rate.map_or("-".into(), format::quantity);
+    let eta = view.eta.map_or("-".into(), format::eta);
+    scene
+        .row()
+        .gap(1)
+        .join(bar(
+            scene.theme,
+            share,
+            width.saturating_sub(54).clamp(8, 60),
+        ))
+        .number(Tone::Plain, format::share(share), 7)
+        .put(Tone::Quiet, if sweeping { " swept" } else { " " })
+        .number(
+            Tone::Plain,
+            format!("{}/{}", format::count(done), format::count(total)),
+            14,
+        )
+        .number(Tone::Plain, rate, 8)
+        .put(Tone::Quiet, " rows/s  ETA ")
+        .cell(Tone::Plain, eta, 8)
+}
+
+/// What people and guards make of the pace.
+fn pace(scene: &Scene<'_>, view: &BackfillView) -> Row {
+    let pace = &view.pace;
+    let mut row = scene
+        .row()
+        .gap(1)
+        .put(Tone::Quiet, "pace ")
+        .put(Tone::Plain, format!("you {}", pace.ceiling));
+    for (who, taken) in &pace.taken {
+        row = row.put(Tone::Warn, format!(", {who} -{taken}"));
+    }
+    let wal = scene.snapshot.readings.wal_rate.value();
+    let wal = wal.map_or("unknown".into(), |rate| {
+        format!("{}/s", format::bytes(*rate))
+    });
+    let paused = scene.snapshot.run.pause.as_ref();
+    let row = match paused {
+        Some(mark) => row.put(Tone::Note, format!("  paused by {}", mark.by)),
+        None => row.put(Tone::Plain, format!(" = {}", pace.effective)),
+    };
+    row.put(Tone::Quiet, "  chunk ")
+        .put(Tone::Plain, format::count(view.progress.chunk_rows.into()))
+        .put(Tone::Quiet, " rows, ")
+        .put(Tone::Plain, format::duration(view.progress.last_chunk))
+        .put(Tone::Quiet, "  wal ")
+        .put(Tone::Plain, wal)
+}
+
+fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {
+    let p = &view.progress;
+    let counted = |row: Row, name: &str, count: u64, bad: Tone| {
+        let tone = if count > 0 { bad } else { Tone::Plain };
+        row.put(Tone::Quiet, name)
+            .cell(tone, format::count(count), 8)
+    };
+    let row = scene.row().gap(1);
+    let row = counted(row, "written ", p.rows_written, Tone::Plain);
+    let row = counted(row, "swept ", p.swept, Tone::Plain);
+    let row = counted(row, "quarantined ", p.quarantined, Tone::Bad);
+    counted(row, "conflicts ", p.conflicts, Tone::Note)
+}
+
+/// Time taken off the pace, by reason, worst first.
+fn lost(scene: &Scene<'_>, view: &BackfillView) -> Row {
+    let row = scene.row().gap(1).put(Tone::Quiet, "time lost: ");
+    let mut lost: Vec<_> = view.progress.lost_ms.iter().collect();
+    lost.sort_by_key(|(_, ms)| std::cmp::Reverse(**ms));
+    if lost.is_empty() {
+        return row.put(Tone::Plain, "none");
+    }
+    let whole = view.elapsed.as_secs_f64().max(0.001);
+    let share = |ms: &u64| format::share(*ms as f64 / 1000.0 / whole);
+    let parts: Vec<_> = lost
+        .iter()
+        .map(|(why, ms)| format!("{} {why}", share(ms)))
+        .collect();
+    row.put(Tone::Plain, parts.join(", "))
+}

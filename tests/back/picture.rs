@@ -156,9 +156,11 @@ async fn status_says_in_json_what_is_so_in_every_state() {
 }
 
 async fn backfilling(walk: &Walk) {
-    walk.stage
+    let measured = walk
+        .stage
         .until_status("second chunk", |status| {
-            status["backfill"]["rows_per_second"].is_number()
+            let measured = status["guards"][0]["value"].is_number();
+            measured && status["backfill"]["rows_per_second"].is_number()
         })
         .await;
     let status = in_state(walk, "RUNNING", 0).await;
@@ -183,7 +185,7 @@ async fn backfilling(walk: &Walk) {
         "{backfill:#}"
     );
     assert!(count("eta_low_s") <= count("eta_high_s"), "{backfill:#}");
-    let guard = &status["guards"][0];
+    let guard = &measured["guards"][0];
     says(
         guard,
         &json!({"id": "replica-lag", "state": "ok", "limit": 2.0}),

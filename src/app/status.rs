@@ -49,8 +49,7 @@ pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
 /// waited for: what has been accepted is to be seen.
 async fn led(seen: &Seen) -> color_eyre::Result<Option<Status>> {
     // One that has just been left or killed still has a fresh picture.
-    let lead = lease::seen(&seen.session, &seen.run.id).await?;
-    if !lead.is_some_and(|lead| lead.attended) {
+    if !lease::attended(&seen.session, &seen.run.id).await? {
         return Ok(None);
     }
     let began = Instant::now();

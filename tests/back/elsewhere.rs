@@ -1,9 +1,12 @@
 //! A step in another database than the journal's: its receipt and the copy of
 //! the lease there see to it that it is done once.
 
+use std::time::Duration;
+
 use pgcutover::run::event::EventKind;
 use pgcutover::run::{Outcome, Place};
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::servers::{self, Database};
 use crate::stage::{Stage, step};
@@ -51,9 +54,15 @@ async fn tally(other: &Database) -> (i64, i64) {
     (row.get(0), row.get(1))
 }
 
+/// The lease's token in a database, once it is there.
 async fn token(database: &Database) -> String {
     let token = "SELECT token FROM pgcutover.lease";
-    database.client.query_one(token, &[]).await.unwrap().get(0)
+    loop {
+        match database.client.query_opt(token, &[]).await {
+            Ok(Some(row)) => return row.get(0),
+            _ => sleep(Duration::from_millis(20)).await,
+        }
+    }
 }
 
 /// Killed there, on the way forward and on the way back; done once each way.

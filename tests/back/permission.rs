@@ -51,7 +51,7 @@ const GRANTS: &str = "
         TO back_bo, back_ann, back_eve, back_pager;
     GRANT SELECT ON pgcutover.schema_version, pgcutover.run, pgcutover.head, pgcutover.event,
         pgcutover.status TO back_bo, back_ann, back_eve;
-    GRANT EXECUTE ON FUNCTION pgcutover.request TO back_bo, back_ann, back_eve";
+    GRANT EXECUTE ON FUNCTION pgcutover.attended, pgcutover.request TO back_bo, back_ann, back_eve";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_decide_who_may_what_and_a_superuser_fills_no_seat() {
@@ -67,6 +67,8 @@ async fn roles_decide_who_may_what_and_a_superuser_fills_no_seat() {
             .await
             .is_refused("advance", &why);
     }
+    assert_eq!(stage.verb_as("back_eve", &["status"]).await.code, 0);
+    assert_eq!(stage.verb_as("back_pager", &["status"]).await.code, 1);
     accepted(&stage.verb_as("back_bo", &["advance", "one"]).await);
     stage
         .until("the wait", |run| run.next_step().is_none())

@@ -14,7 +14,7 @@ use crate::servers;
 use crate::stage::Stage;
 
 /// Users before the first sale.
-pub(crate) const ROWS: i64 = 3000;
+const ROWS: i64 = 3000;
 
 /// The example's phases, in order.
 pub(crate) const PHASES: [&str; 6] = [
@@ -36,13 +36,13 @@ pub(crate) struct Walk {
 impl Walk {
     /// The shop is open; nobody leads yet.
     pub(crate) async fn begin() -> Self {
-        Self::with_ramp("1s").await
+        Self::of(ROWS, "1s").await
     }
 
-    /// The same, with 10 % of the reads to look good for so long.
-    pub(crate) async fn with_ramp(ramp: &str) -> Self {
+    /// The same, of so many users, with 10 % of the reads to look good for so long.
+    pub(crate) async fn of(rows: i64, ramp: &str) -> Self {
         let database = servers::database().await;
-        create_shop(&database.dsn, ROWS).await.unwrap();
+        create_shop(&database.dsn, rows).await.unwrap();
         let mut stage = Stage::set(&example(&database.name, ramp), database, Some("demo"));
         for file in ["dual-write.sql", "dual-write.undo.sql", "contract.sql"] {
             let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks/sql");
@@ -59,7 +59,7 @@ impl Walk {
             operations_per_second: 50.0,
             old_clients: 2,
             new_clients: 2,
-            ..LoadOptions::new(&stage.database.dsn, ROWS, &flags)
+            ..LoadOptions::new(&stage.database.dsn, rows, &flags)
         };
         let shop = Deployment::start(options);
         let open = |text: String| text.trim() == "on";

@@ -368,10 +368,8 @@ impl Driver {
             Some("hold".to_owned())
         } else if !self.link.is_up() {
             Some("no journal".to_owned())
-        } else if self.run.pause.is_some() {
-            Some("pause".to_owned())
         } else {
-            throttle::reason(&pace)
+            throttle::cause(&self.run, &pace)
         };
         let may = !held && self.link.is_up() && self.run.pause.is_none();
         Control {

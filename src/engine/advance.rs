@@ -53,6 +53,19 @@ pub fn refusal(run: &Run, into: &str, now: Timestamp) -> Result<(), Refusal> {
     }
 }
 
+/// Whether nobody else waits for the answer to the same: one question, one answer.
+///
+/// # Errors
+/// Who does.
+pub fn unasked(memory: &Memory, intent: &Intent) -> Result<(), Refusal> {
+    match &memory.crossing {
+        Some(crossing) if crossing.intent.is_some_and(|id| id != intent.id) => {
+            Err(format!("{} has asked for it already", crossing.by))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Wants the boundary crossed; the answer comes when its queries have.
 pub fn begin(run: &Run, memory: &mut Memory, intent: &Intent, now: Timestamp) {
     let same = memory

@@ -26,7 +26,8 @@ pub fn decide(
 ) {
     if let Ask::Advance { into } = &intent.ask {
         let allowed = permitted(run, intent).and_then(|()| fresh(run, intent));
-        match allowed.and_then(|()| advance::refusal(run, into.as_str(), now)) {
+        let possible = allowed.and_then(|()| advance::refusal(run, into.as_str(), now));
+        match possible.and_then(|()| advance::unasked(memory, intent)) {
             Ok(()) => advance::begin(run, memory, intent, now),
             Err(why) => refuse(intent, why, decision),
         }

@@ -152,7 +152,11 @@ fn next_phase(run: &Run) -> &str {
 fn open_question(run: &Run) -> String {
     match run.open_question() {
         Some((task, record)) => match &record.state {
-            TaskState::Failed(fault) => format!("{task} failed: {fault}. A person decides."),
+            TaskState::Failed(fault) => {
+                let detail = fault.detail.as_ref();
+                let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
+                format!("{task} failed: {fault}{detail}. A person decides.")
+            }
             TaskState::InDoubt(why) => format!("Nobody knows whether {task} is done: {why}"),
             _ => String::new(),
         },

@@ -372,6 +372,10 @@ fn resolve(
     if !done {
         untouch_if_clean(run, task);
     }
+    if let (Actor::Person(_), Some(record)) = (by, run.tasks.get_mut(task)) {
+        // As after a release: what a person tries again has all its attempts.
+        record.attempt = 0;
+    }
     Ok(())
 }
 

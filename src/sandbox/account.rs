@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::error::Error;
 
-/// The account of the servers, and of whatever prepares and buries them.
+/// The account of the servers, and of whatever prepares them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Account {
     /// The user and group to drop to; absent where we are not root.
@@ -29,6 +29,17 @@ impl Account {
             .find_map(|name| Some((id(&["-u", name])?, id(&["-g", name])?)))
             .map(|ids| Self { drop_to: Some(ids) })
             .ok_or(Error::NoAccount)
+    }
+
+    /// Our own, whoever we are.
+    pub(super) fn our_own() -> Self {
+        Self { drop_to: None }
+    }
+
+    /// User and group to drop to, as text; empty where it is our own.
+    pub(super) fn ids(self) -> (String, String) {
+        let text = |(uid, gid): (u32, u32)| (uid.to_string(), gid.to_string());
+        self.drop_to.map(text).unwrap_or_default()
     }
 
     /// Whether it is not our own.

@@ -2,13 +2,18 @@
 # On QUIT a server ends at once, and initdb after its current step: removing the
 # files under either would make it panic and leave its shared memory behind.
 # "closing" comes before the ids are read: see LAUNCH in undertaker.rs.
+# $uid is the servers' account where that is not ours: the ids stand in files that
+# it may write, so that nothing of anybody else's is ended on their word.
 : > "$dir/closing"
 
+is_theirs() {
+    [ -z "$uid" ] || [ "$(ps -o uid= -p "$pid" 2> /dev/null | tr -d ' ')" = "$uid" ]
+}
 each_process() {
     for file in "$dir"/*.pid; do
         pid=
         [ -e "$file" ] && read -r pid < "$file"
-        [ -n "$pid" ] && "$@"
+        [ -n "$pid" ] && is_theirs && "$@"
     done
 }
 stop() { kill -QUIT "$pid" 2> /dev/null; }
@@ -37,7 +42,8 @@ each_process finish
 for file in "$dir"/*/postmaster.pid; do
     [ -e "$file" ] || continue
     set -- $(sed -n 7p "$file")
-    [ -n "$2" ] && ipcrm -m "$2" 2> /dev/null
+    owner=$(ipcs -m -i "$2" 2> /dev/null | sed -n 's/^uid=\([0-9]*\).*/\1/p')
+    { [ -z "$uid" ] || [ "$owner" = "$uid" ]; } && [ -n "$2" ] && ipcrm -m "$2" 2> /dev/null
 done
 
 # More than once: a backend that outlives its postmaster may still write.

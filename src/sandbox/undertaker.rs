@@ -22,6 +22,11 @@ use super::error::Error;
 const WATCH: &str = r#"
 trap '' INT TERM HUP
 dir=$(mktemp -d "$1/pgcutover-XXXXXX") || exit 1
+uid=$2
+if [ -n "$uid" ] && ! chown "$uid:$3" "$dir"; then
+    rmdir "$dir"
+    exit 1
+fi
 cd "$dir" || exit 1
 echo "$dir"
 exec >/dev/null
@@ -33,6 +38,7 @@ done
 /// Finds the directory where a person runs the script by hand.
 const HERE: &str = r#"#!/bin/sh
 dir=$(cd "$(dirname "$0")" && pwd) || exit 1
+uid=
 "#;
 
 /// Stops every server in `$dir` and removes it.
@@ -97,12 +103,16 @@ impl Undertaker {
     }
 
     fn hire_under(account: Account, parent: &Path) -> Result<Option<Self>, Error> {
-        let mut process = account
+        // As ourselves: what we put into the directory is ours, not the
+        // servers', and has to go as well.
+        let (uid, gid) = account.ids();
+        let mut process = Account::our_own()
             .command("/bin/sh")
             .arg("-c")
             .arg(format!("{WATCH}{BURY}"))
             .arg("pgcutover-undertaker")
             .arg(parent)
+            .args([uid, gid])
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

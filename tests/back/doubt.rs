@@ -108,11 +108,20 @@ async fn resolved(taken: &str, runs: usize) {
 
     commands.0.lead().await;
     commands.until_in_doubt(&step("blind")).await;
-    let status = commands.0.until_status("doubt", |status| status["state"] == "IN DOUBT").await;
+    let status = commands
+        .0
+        .until_status("doubt", |status| status["state"] == "IN DOUBT")
+        .await;
     let verdict = status["verdict"].as_str().unwrap();
-    assert!(verdict.contains("Nobody knows whether blind is done"), "{verdict}");
+    assert!(
+        verdict.contains("Nobody knows whether blind is done"),
+        "{verdict}"
+    );
     assert_eq!(commands.0.status().await.1, 5);
-    commands.0.refused(&["answer", "blind"], "does not wait for an answer").await;
+    commands
+        .0
+        .refused(&["answer", "blind"], "does not wait for an answer")
+        .await;
     // Nobody guesses, however long it takes.
     commands.0.kill();
     commands.0.lead().await;
@@ -123,7 +132,10 @@ async fn resolved(taken: &str, runs: usize) {
     let resolve = ["resolve", "blind", "--as", taken, "--reason", "I looked"];
     commands.0.ask(&resolve).await;
     assert_eq!(commands.0.ended().await, Some(0), "{}", commands.0.told());
-    assert_eq!(commands.0.run().await.unwrap().outcome, Some(Outcome::Finished));
+    assert_eq!(
+        commands.0.run().await.unwrap().outcome,
+        Some(Outcome::Finished)
+    );
     assert_eq!((commands.runs("tells"), commands.runs("blind")), (1, runs));
 }
 

@@ -3,7 +3,7 @@
 use pgcutover::run::{Outcome, TaskState};
 use rustix::process::Signal;
 
-use crate::stage::undo;
+use crate::stage::{step, undo};
 use crate::walk::Walk;
 
 /// What somebody has built on the new column meanwhile.
@@ -21,10 +21,17 @@ async fn a_failed_undo_is_stuck_until_it_is_mended_and_never_skipped() {
     walk.until_failed(&undo("add-column")).await;
 
     let (status, code) = walk.stage.status().await;
-    assert_eq!((status["state"].as_str(), code), (Some("STUCK"), 5), "{status:#}");
+    assert_eq!(
+        (status["state"].as_str(), code),
+        (Some("STUCK"), 5),
+        "{status:#}"
+    );
     let verdict = status["verdict"].as_str().unwrap();
     assert!(verdict.contains("undo of add-column failed"), "{verdict}");
-    assert!(verdict.contains("addresses"), "names what is in its way: {verdict}");
+    assert!(
+        verdict.contains("addresses"),
+        "names what is in its way: {verdict}"
+    );
     walk.stage.signal(Signal::TERM);
     assert_eq!(walk.stage.ended().await, Some(5), "{}", walk.stage.told());
 
@@ -35,20 +42,38 @@ async fn a_failed_undo_is_stuck_until_it_is_mended_and_never_skipped() {
     still_stuck(&mut walk).await;
 
     let client = &walk.stage.database.client;
-    client.batch_execute("DROP VIEW public.addresses").await.unwrap();
+    client
+        .batch_execute("DROP VIEW public.addresses")
+        .await
+        .unwrap();
     let wrong = ["resolve", "add-column", "--as", "retry", "--reason", "x"];
-    walk.stage.refused(&wrong, "add-column does not wait for a decision").await;
-    let mended = ["resolve", "add-column", "--undo", "--as", "retry", "--reason", "dropped the view"];
+    walk.stage
+        .refused(&wrong, "add-column does not wait for a decision")
+        .await;
+    let mended = [
+        "resolve",
+        "add-column",
+        "--undo",
+        "--as",
+        "retry",
+        "--reason",
+        "dropped the view",
+    ];
     walk.stage.ask(&mended).await;
     assert_eq!(walk.stage.ended().await, Some(4), "{}", walk.stage.told());
-    assert_eq!(walk.stage.run().await.unwrap().outcome, Some(Outcome::RolledBack));
+    assert_eq!(
+        walk.stage.run().await.unwrap().outcome,
+        Some(Outcome::RolledBack)
+    );
     assert_eq!(walk.standing().await, before);
     walk.close().await;
 }
 
 /// The undo waits for a person, and has not been tried again.
 async fn still_stuck(walk: &mut Walk) {
-    walk.stage.until_status("STUCK", |status| status["state"] == "STUCK").await;
+    walk.stage
+        .until_status("STUCK", |status| status["state"] == "STUCK")
+        .await;
     let run = walk.stage.run().await.unwrap();
     let record = run.record(&undo("add-column")).unwrap();
     assert!(matches!(record.state, TaskState::Failed(_)), "{record:?}");
@@ -60,25 +85,34 @@ async fn what_failed_on_the_way_forward_does_not_make_the_way_back_stuck() {
     let mut walk = Walk::begin().await;
     walk.stage.lead().await;
     walk.go_to("verify").await;
-    // Two things are wrong: the readers cannot be switched, and nobody can
-    // deploy the old version again.
-    let flags = walk.stage.home.path().join("flags");
-    std::fs::create_dir(flags.join("read_new")).unwrap();
+    walk.break_commands();
     walk.enter("read-switch").await;
-    walk.until_failed(&crate::stage::step("flag-10")).await;
+    walk.until_failed(&step("deploy-new")).await;
+    assert_eq!(walk.stage.status().await.1, 3, "held, not stuck");
     walk.stage.ask(&["rollback", "read-switch"]).await;
-    walk.until_failed(&crate::stage::step("flag-0")).await;
+    walk.until_failed(&step("flag-0")).await;
     let (status, code) = walk.stage.status().await;
     let verdict = status["verdict"].as_str().unwrap();
-    assert!(verdict.starts_with("flag-0 failed"), "names what is stuck: {verdict}");
+    assert!(
+        verdict.starts_with("flag-0 failed"),
+        "names what is stuck: {verdict}"
+    );
     assert_eq!((status["state"].as_str(), code), (Some("STUCK"), 5));
 
-    std::fs::remove_dir(flags.join("read_new")).unwrap();
-    walk.stage.ask(&["resolve", "flag-0", "--as", "retry", "--reason", "mended"]).await;
-    walk.stage.until("rolled back", |run| run.rollback.is_none()).await;
-    // Not a word of being stuck while the way back was taken.
+    walk.mend_commands();
+    walk.stage
+        .ask(&["resolve", "flag-0", "--as", "retry", "--reason", "mended"])
+        .await;
+    walk.stage
+        .until("rolled back", |run| run.rollback.is_none())
+        .await;
+    // While the way back was taken, the step that had failed made no trouble.
     let told = walk.stage.told();
-    let states = told.lines().filter(|line| line.contains("STUCK:"));
-    assert_eq!(states.count(), 1, "{told}");
+    let stuck: Vec<_> = told
+        .lines()
+        .filter(|line| line.contains("STUCK:"))
+        .collect();
+    assert_eq!(stuck.len(), 1, "{told}");
+    assert!(stuck[0].contains("flag-0"), "{told}");
     walk.close().await;
 }

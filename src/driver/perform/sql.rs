@@ -1,6 +1,7 @@
 //! One try of a `sql` task: opens its sessions, names its outcome.
 
 use tokio::sync::watch;
+use tracing::warn;
 
 use super::super::Driver;
 use super::stop_lever;
@@ -70,7 +71,15 @@ async fn perform(
         control: &control,
     };
     match step::run(sessions, &job, stop, report).await {
-        Ok(done) => Outcome::Done(done.summary),
+        Ok(done) => {
+            if !done.replicated {
+                warn!(
+                    "{} is committed, and no synchronous standby has confirmed it",
+                    job.task
+                );
+            }
+            Outcome::Done(done.summary)
+        }
         Err(fault) if fault.trouble == Trouble::ConnectionLost => Outcome::Unknown(fault),
         Err(fault) => Outcome::NotDone(fault),
     }

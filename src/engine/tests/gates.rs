@@ -149,6 +149,26 @@ fn a_soak_counts_observed_time_only() {
 }
 
 #[test]
+fn a_soak_of_a_phase_that_was_taken_back_begins_anew() {
+    let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.pass(60);
+    assert!(world.run.verdict(&GateId::new("bake")).opens());
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("expand"),
+        reason: None,
+    });
+    world.succeed(&super::world::back("add-column"));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.pass(30);
+    assert!(!world.run.verdict(&GateId::new("bake")).opens());
+    world.pass(31);
+    assert!(world.run.verdict(&GateId::new("bake")).opens());
+}
+
+#[test]
 fn a_soak_survives_a_crash_as_far_as_the_journal_knows_it() {
     let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
     world.advance("expand");

@@ -1,7 +1,7 @@
 //! People: permissions, seats, stale views, waivers.
 
 use super::world::{World, forward};
-use crate::engine::message::{Ask, Reply};
+use crate::engine::message::{Ask, IntentId, Reply};
 use crate::plan::Phase;
 use crate::plan::fixture::{phase, plan, signoff, sql, sql_gate};
 use crate::run::Place;
@@ -71,6 +71,21 @@ fn a_hold_while_the_gates_are_asked_voids_the_crossing() {
     world.answer_queries(Verdict::Go);
     world.pass(5);
     assert_eq!(world.run.place, Place::In(0));
+}
+
+#[test]
+fn one_who_advances_while_another_waits_for_the_answer_is_told_so() {
+    let mut phases = signed_phases();
+    phases[0].gates = vec![sql_gate("quiet", At::Exit)];
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    assert_eq!(world.ask(advance("next")), None, "the query is asked first");
+    let first = world.intents;
+    let why = refused(world.ask(advance("next")));
+    assert!(why.contains("ana has asked for it already"), "{why}");
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.reply(IntentId(first)), Some(Reply::Accepted));
 }
 
 #[test]

@@ -188,6 +188,46 @@ fn a_failed_undo_is_stuck_until_a_person_decides() {
 }
 
 #[test]
+fn a_step_that_failed_is_taken_back_without_being_stuck() {
+    let mut world = two_phases();
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.fail(&forward("add-index"), Trouble::Privilege);
+    world.ask(roll_back("expand"));
+    assert!(!world.run.is_stuck());
+    world.succeed(&back("add-column"));
+    assert_eq!(world.run.place, Place::Before(0));
+}
+
+#[test]
+fn an_undo_that_a_person_tries_again_has_all_its_attempts() {
+    let mut world = two_phases();
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask(roll_back("expand"));
+    world.fail(&forward("add-index"), Trouble::Interrupted);
+    let undo = back("add-column");
+    let tries = world.run.plan.body.ddl.retry_max as usize + 1;
+    for round in 1..=2 {
+        for _ in 0..tries {
+            assert!(!world.run.is_stuck());
+            world.fail(&undo, Trouble::LockTimeout);
+            world.pass(7);
+        }
+        assert!(world.run.is_stuck());
+        assert_eq!(world.performed(&undo), tries * round);
+        let again = Ask::Resolve {
+            task: undo.clone(),
+            done: false,
+            how: "the report has ended".into(),
+        };
+        assert_eq!(world.ask(again), Some(Reply::Accepted));
+    }
+    world.succeed(&undo);
+    assert_eq!(world.run.place, Place::Before(0));
+}
+
+#[test]
 fn a_phase_with_its_own_rollback_runs_that_and_an_unwind_the_undos() {
     let mut switch = phase("switch", vec![exec("flag-10"), exec("flag-100")]);
     switch.rollback = Some(vec![exec("flag-0")]);

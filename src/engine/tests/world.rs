@@ -25,7 +25,7 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) journal: Vec<Event>,
     pub(super) effects: Vec<Effect>,
-    intents: i64,
+    pub(super) intents: i64,
 }
 
 impl World {
@@ -127,7 +127,7 @@ impl World {
         self.reply(id)
     }
 
-    fn reply(&self, id: IntentId) -> Option<Reply> {
+    pub(super) fn reply(&self, id: IntentId) -> Option<Reply> {
         self.effects.iter().rev().find_map(|effect| match effect {
             Effect::Reply { intent, reply } if *intent == id => Some(reply.clone()),
             _ => None,

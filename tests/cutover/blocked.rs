@@ -14,6 +14,12 @@ use crate::stage::{Edit, Stage};
 /// For what is neither ours nor Postgres's: two busy cores, a debug build.
 const MARGIN: Duration = Duration::from_millis(700);
 
+/// A request that would wait for long.
+const PATIENT: [Edit; 2] = [
+    ("lock_timeout = \"300ms\"", "lock_timeout = \"1min\""),
+    ("deadline = \"3s\"", "deadline = \"1min\""),
+];
+
 /// A stage at the boundary of the first phase, whose one step wants ACCESS
 /// EXCLUSIVE.
 async fn at_the_start(stage: Stage) -> (Stage, Lead) {
@@ -152,8 +158,8 @@ async fn against_a_lock(mode: &str, edits: &[Edit]) -> (Vec<String>, Duration) {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_request_is_given_up_when_clients_queue_behind_it() {
     let edits = [
-        ("lock_timeout = \"300ms\"", "lock_timeout = \"1min\""),
-        ("deadline = \"3s\"", "deadline = \"1min\""),
+        PATIENT[0],
+        PATIENT[1],
         ("max_waiters = 3", "max_waiters = 2"),
     ];
     let (reasons, longest) = against_a_lock("ACCESS SHARE", &edits).await;
@@ -169,4 +175,32 @@ async fn a_table_that_another_session_locks_is_tried_until_it_is_free() {
     let (reasons, _) = against_a_lock("ACCESS EXCLUSIVE", &[]).await;
     let timed_out = |why: &String| why.contains("lock timeout");
     assert!(reasons.iter().all(timed_out), "{reasons:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_gives_up_a_request_that_only_waits() {
+    let stage = Stage::without_clients(500, &PATIENT).await;
+    let (stage, lead) = at_the_start(stage).await;
+    let mut blocker = stage.connect().await;
+    let reading = blocker.transaction().await.unwrap();
+    let read = reading.batch_execute("SELECT FROM users LIMIT 1").await;
+    read.unwrap();
+    stage.accepted("advance expand").await;
+    let watcher = stage.connect().await;
+    let waits = async || {
+        let query = "SELECT count(*) FROM pg_stat_activity
+            WHERE application_name = 'pgcutover:step' AND wait_event_type = 'Lock'";
+        let row = watcher.query_one(query, &[]).await.unwrap();
+        row.get::<_, i64>(0) > 0
+    };
+    crate::until("our request", async || waits().await.then_some(())).await;
+    stage.accepted("hold").await;
+    stage
+        .status_when("HELD", |status| status.state == "HELD")
+        .await;
+    assert!(!waits().await, "our request still queues");
+    drop(reading);
+    stage.accepted("release").await;
+    operator::drive_up_to(&stage, "dual-write").await;
+    lead.kill().await;
 }

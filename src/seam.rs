@@ -4,12 +4,16 @@
 //! `PGCUTOVER_KILL_AT=chunk-before-commit:3` ends the process, as `kill -9`
 //! would, the third time it gets to that seam. Crash tests run the real
 //! program this way: no second build, no cleaning up on the way out.
+//! `PGCUTOVER_PANIC_AT` is a mistake of ours instead: the task there panics.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The variable that names a seam, and after a colon the visit that is fatal.
 pub const VARIABLE: &str = "PGCUTOVER_KILL_AT";
+
+/// The same, for a panic.
+pub const PANIC_VARIABLE: &str = "PGCUTOVER_PANIC_AT";
 
 /// Every seam there is.
 pub const SEAMS: &[&str] = &[
@@ -43,14 +47,21 @@ struct Kill {
 /// load of a static otherwise.
 pub fn seam(name: &str) {
     static KILL: OnceLock<Option<Kill>> = OnceLock::new();
+    static PANIC: OnceLock<Option<Kill>> = OnceLock::new();
     debug_assert!(SEAMS.contains(&name), "`{name}` is not in the table");
-    let kill = KILL.get_or_init(|| parse(&std::env::var(VARIABLE).ok()?));
-    if let Some(kill) = kill
-        && kill.is_due(name)
-    {
+    if is_due(&KILL, VARIABLE, name) {
         // Nothing is dropped, flushed or unwound.
         std::process::abort();
     }
+    assert!(
+        !is_due(&PANIC, PANIC_VARIABLE, name),
+        "told to panic at `{name}`"
+    );
+}
+
+fn is_due(told: &OnceLock<Option<Kill>>, variable: &str, name: &str) -> bool {
+    let told = told.get_or_init(|| parse(&std::env::var(variable).ok()?));
+    told.as_ref().is_some_and(|kill| kill.is_due(name))
 }
 
 impl Kill {

@@ -1,7 +1,9 @@
 //! `demo`: a whole cutover on private servers that vanish afterwards.
 //!
 //! Owns the servers, the shop's load on them, and the automatic operator of
-//! `--auto`. The cutover itself is the example runbook, run like any other.
+//! `--auto`. The cutover itself is the example runbook, run like any other, but
+//! for one thing: a demo whose terminal is gone ends. Nobody else knows where
+//! its servers are, so nobody could come back to them.
 
 mod files;
 mod operator;
@@ -15,15 +17,16 @@ use std::time::Duration;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::begin::{Begun, begin};
-use super::lead::Lead;
+use super::lead::{Lead, Lost, Voice};
 use super::source::{Surroundings, places, read};
 use super::{Exit, clean_lines, logging, refuse};
 use crate::cli::{Demo, Source};
 use crate::driver::Places;
 use crate::report::format;
 use crate::runbook::Runbook;
-use crate::sandbox::load::{Deployment, Figures, LoadOptions, Meter, Snapshot, create_shop};
+use crate::sandbox::load::{Check, Deployment, Figures, LoadOptions, Meter, Snapshot, create_shop};
 use crate::sandbox::{Cluster, Options};
+use crate::tui;
 
 /// The demo's database.
 const DATABASE: &str = "app";
@@ -71,28 +74,41 @@ pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
         true => {
             let asker = lead.handle.asker.clone();
             let _operator = operator::Operator::start(asker, lead.snapshots());
-            lead.headless().await?
+            lead.headless(Voice::Lines).await?
         }
-        false => lead.on_screen(demo.look).await?,
+        false => lead.on_screen(demo.look, Lost::End).await?,
     };
     drop(teller);
     let (figures, check) = shop.stop().await?;
     let clean = check.is_clean() && figures.errors() + figures.mismatches() == 0;
-    say(&clients(&figures))?;
-    say(match clean {
-        true => "every write of every client is there",
-        false => "WRITES ARE MISSING OR CLIENTS SAW ERRORS",
-    })?;
-    for example in check
-        .examples
-        .iter()
-        .chain(&figures.old.last_errors)
-        .chain(&figures.new.last_errors)
-    {
-        say(&clean_lines(example))?;
+    let mut words = verdict(&figures, &check, clean);
+    words.extend(stage.strike(demo.keep)?);
+    match on_screen {
+        // The terminal may be stopped or gone.
+        true => tui::print_patiently(&lines(&words)),
+        false => write!(io::stdout(), "{}", lines(&words))?,
     }
-    stage.strike(demo.keep)?;
     Ok(if clean { exit } else { Exit::Error })
+}
+
+/// How the clients fared.
+fn verdict(figures: &Snapshot, check: &Check, clean: bool) -> Vec<String> {
+    let mut words = vec![clients(figures)];
+    words.push(match clean {
+        true => "every write of every client is there".to_owned(),
+        false => "WRITES ARE MISSING OR CLIENTS SAW ERRORS".to_owned(),
+    });
+    let seen = [
+        &check.examples,
+        &figures.old.last_errors,
+        &figures.new.last_errors,
+    ];
+    words.extend(
+        seen.into_iter()
+            .flatten()
+            .map(|example| clean_lines(example)),
+    );
+    words
 }
 
 impl Stage {
@@ -137,16 +153,17 @@ impl Stage {
     }
 
     /// Takes the servers down, or says how to.
-    fn strike(self, keep: bool) -> color_eyre::Result<()> {
+    fn strike(self, keep: bool) -> color_eyre::Result<Vec<String>> {
         if !keep {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let dsn = self.cluster.primary().dsn(DATABASE);
         let kept = self.cluster.keep()?;
-        say(&format!("the primary is at {dsn}"))?;
-        say(&format!("files are in {}", kept.directory.display()))?;
-        say(&format!("to stop and remove them: {}", kept.stop_command))?;
-        Ok(())
+        Ok(vec![
+            format!("the primary is at {dsn}"),
+            format!("files are in {}", kept.directory.display()),
+            format!("to stop and remove them: {}", kept.stop_command),
+        ])
     }
 }
 
@@ -203,5 +220,9 @@ fn clients(figures: &Snapshot) -> String {
 }
 
 fn say(line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "demo: {line}")
+    write!(io::stdout(), "{}", lines(&[line.to_owned()]))
+}
+
+fn lines(words: &[String]) -> String {
+    words.iter().map(|line| format!("demo: {line}\n")).collect()
 }

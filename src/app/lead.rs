@@ -9,7 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
-use super::{Exit, broadcast, lines};
+use super::lines::Lines;
+use super::{Exit, broadcast};
 use crate::cli::Look;
 use crate::driver::begin::Ready;
 use crate::driver::{Asker, Handle, Leaving, Places, Request};
@@ -18,6 +19,24 @@ use crate::engine::snapshot::{Snapshot, State};
 use crate::monitor::{Config, Monitor};
 use crate::run::Outcome;
 use crate::tui::{self, Leave, Options, TuiError, Wire};
+
+/// What a terminal that is gone means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// The run goes on without one.
+    GoOn,
+    /// It ends where it stands: nobody can come back to it.
+    End,
+}
+
+/// What is said without a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// A line for each event.
+    Lines,
+    /// Nothing: there is no terminal any more.
+    Silent,
+}
 
 /// A run that this process leads, turning.
 pub(super) struct Lead {
@@ -51,12 +70,12 @@ impl Lead {
         self.handle.snapshots.clone()
     }
 
-    /// Leads on the screen, and goes on without it where the person or a lost
-    /// terminal wants that.
+    /// Leads on the screen, and goes on without it where the person wants that,
+    /// or where `lost` says so of a terminal that is gone.
     ///
     /// # Errors
     /// Why the driver ended, or the screen.
-    pub(super) async fn on_screen(mut self, look: Look) -> color_eyre::Result<Exit> {
+    pub(super) async fn on_screen(self, look: Look, lost: Lost) -> color_eyre::Result<Exit> {
         let (asks, requests) = mpsc::channel(64);
         let passing = tokio::spawn(pass_on(requests, self.handle.asker.clone()));
         let wire = Wire {
@@ -65,64 +84,76 @@ impl Lead {
         };
         let left = tui::run(wire, Options::from_env(look.ascii)).await;
         passing.await?;
-        let leaving = match left {
-            Ok(Leave::GoOnWithoutTerminal) => return self.headless().await,
-            Ok(Leave::LostTerminal) => {
+        match (left, lost) {
+            (Ok(Leave::GoOnWithoutTerminal), _) => self.headless(Voice::Lines).await,
+            (Ok(Leave::LostTerminal), Lost::GoOn) => {
                 warn!("the terminal is lost; the run goes on without it");
-                return self.headless().await;
+                self.headless(Voice::Silent).await
             }
-            Ok(Leave::HoldAndLeave) => Leaving::Hold,
-            Ok(Leave::Finished | Leave::Detached) => Leaving::AsItIs,
-            Err(TuiError::PublisherGone) => Leaving::AsItIs,
-            Err(error) => {
-                // Whatever broke the screen, nobody watches any more.
-                self.handle.asker.leave(Leaving::Hold).await;
-                (&mut self.handle.task).await??;
-                return Err(error.into());
+            (Ok(Leave::HoldAndLeave), _) => self.leave(Leaving::Hold).await,
+            (Ok(Leave::Finished | Leave::Detached | Leave::LostTerminal), _)
+            | (Err(TuiError::PublisherGone), _) => self.leave(Leaving::AsItIs).await,
+            // Whatever broke the screen, nobody watches any more.
+            (Err(error), _) => {
+                self.leave(Leaving::Hold).await?;
+                Err(error.into())
             }
-        };
-        self.handle.asker.leave(leaving).await;
-        (&mut self.handle.task).await??;
-        Ok(exit_of(&self.handle.snapshots.borrow()))
+        }
     }
 
-    /// Leads without a screen: a line for each event, until the run ends or a
-    /// signal ends us. SIGINT and SIGTERM hold and leave, a second one does not
-    /// wait for that (the server may be away for long); SIGUSR1 holds.
+    /// Leads without a screen, until the run ends or a signal ends us. SIGINT and
+    /// SIGTERM hold and leave; SIGUSR1 holds.
     ///
     /// # Errors
     /// Why the driver ended.
-    pub(super) async fn headless(mut self) -> color_eyre::Result<Exit> {
+    pub(super) async fn headless(self, voice: Voice) -> color_eyre::Result<Exit> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let mut hold = signal(SignalKind::user_defined1())?;
         let mut snapshots = self.snapshots();
-        let mut printer = lines::Printer::default();
-        let mut leaving = Leaving::Hold;
-        loop {
-            printer.print(&snapshots.borrow_and_update())?;
+        let lines = match voice {
+            Voice::Lines => Some(Lines::start(self.snapshots())?),
+            Voice::Silent => None,
+        };
+        let leaving = loop {
             tokio::select! {
-                Some(()) = first(&mut interrupt, &mut terminate) => {
-                    self.handle.asker.leave(leaving).await;
-                    leaving = Leaving::AsItIs;
-                }
+                Some(()) = first(&mut interrupt, &mut terminate) => break Leaving::Hold,
                 // A lost terminal is no reason to stop: the run goes on.
                 _ = hangup.recv() => {}
                 _ = hold.recv() => self.hold("SIGUSR1").await,
-                ended = &mut self.handle.task => {
-                    printer.print(&snapshots.borrow_and_update())?;
-                    ended??;
-                    break;
-                }
                 changed = snapshots.changed() => {
-                    if changed.is_ok() && snapshots.borrow().run.outcome.is_some() {
-                        self.handle.asker.leave(Leaving::AsItIs).await;
+                    let ended = snapshots.borrow().run.outcome.is_some();
+                    if changed.is_err() || ended {
+                        break Leaving::AsItIs;
                     }
                 }
             }
+        };
+        let exit = self.leave(leaving).await;
+        if let Some(lines) = lines {
+            lines.last().await;
         }
-        Ok(exit_of(&snapshots.borrow()))
+        exit
+    }
+
+    /// Leaves, and waits for the driver's end. Where a hold has to wait, for a
+    /// chunk or for a server that is away, SIGINT or SIGTERM leaves without it.
+    async fn leave(mut self, how: Leaving) -> color_eyre::Result<Exit> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        self.handle.asker.leave(how).await;
+        loop {
+            tokio::select! {
+                ended = &mut self.handle.task => {
+                    ended??;
+                    return Ok(exit_of(&self.handle.snapshots.borrow()));
+                }
+                Some(()) = first(&mut interrupt, &mut terminate) => {
+                    self.handle.asker.leave(Leaving::AsItIs).await;
+                }
+            }
+        }
     }
 
     /// Holds the run, as whoever is logged in.

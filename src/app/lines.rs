@@ -1,8 +1,17 @@
 //! Plain lines: one per event, for pipes, logs and `--headless`.
 //!
-//! Owns what has been printed already; the words are the report's.
+//! Owns what has been printed already; the words are the report's. Printed by a
+//! thread of its own: a reader that takes nothing (a stopped terminal, a full
+//! pipe) stops nobody, and one that has gone away ends the lines, not the run.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use crate::engine::snapshot::{Snapshot, State};
 use crate::report::format::clock;
@@ -10,19 +19,58 @@ use crate::report::sentence::sentence;
 use crate::run::event::Seq;
 use crate::text::clean;
 
-/// Prints each event once, and each change of state.
+/// How long the last lines may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The thread that prints; it ends with the run's publisher.
+#[derive(Debug)]
+pub(super) struct Lines {
+    printed: oneshot::Receiver<()>,
+}
+
+impl Lines {
+    /// Starts printing, with what has happened so far.
+    ///
+    /// # Errors
+    /// No thread to be had.
+    pub(super) fn start(mut snapshots: watch::Receiver<Arc<Snapshot>>) -> io::Result<Self> {
+        let runtime = Handle::current();
+        let (done, printed) = oneshot::channel();
+        let thread = thread::Builder::new().name("lines".into());
+        thread.spawn(move || {
+            // Dropped at the end, in whatever way it comes.
+            let _done: oneshot::Sender<()> = done;
+            let mut printer = Printer::default();
+            loop {
+                let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                if printer.print(&snapshot).is_err() {
+                    return;
+                }
+                if runtime.block_on(snapshots.changed()).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { printed })
+    }
+
+    /// Waits until the last line of a run that has been left is out, but not for
+    /// a reader that takes none.
+    pub(super) async fn last(self) {
+        timeout(PATIENCE, self.printed).await.ok();
+    }
+}
+
+/// What has been printed.
 #[derive(Debug, Default)]
-pub(super) struct Printer {
+struct Printer {
     printed: Seq,
     state: Option<State>,
 }
 
 impl Printer {
     /// Prints what is new in a snapshot.
-    ///
-    /// # Errors
-    /// Standard output's; a closed pipe is the reader's way of going away.
-    pub(super) fn print(&mut self, snapshot: &Snapshot) -> io::Result<()> {
+    fn print(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let printed = self.printed;
         for event in snapshot.events.iter().filter(|event| event.seq > printed) {

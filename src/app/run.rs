@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::begin::{Begun, Compiled, begin, plan};
-use super::lead::Lead;
+use super::lead::{Lead, Lost, Voice};
 use super::source::{Surroundings, places, read};
 use super::{Exit, check, logging, refuse};
 use crate::cli::Run;
@@ -40,8 +40,8 @@ pub(super) async fn run(run: &Run) -> color_eyre::Result<Exit> {
         Begun::Ready(ready) => {
             let lead = Lead::start(*ready, &places)?;
             match on_screen {
-                true => lead.on_screen(run.look).await,
-                false => lead.headless().await,
+                true => lead.on_screen(run.look, Lost::GoOn).await,
+                false => lead.headless(Voice::Lines).await,
             }
         }
     }

@@ -162,7 +162,7 @@ pub fn preview(run: &Run) -> UndoView {
     };
     let tasks = run.way_back(phase, Scope::Phase);
     let expected = tasks.iter().map(|task| expected(run, task)).sum();
-    let losses = run.plan.phases()[phase].steps.iter().filter_map(|step| {
+    let stays = run.plan.phases()[phase].steps.iter().filter_map(|step| {
         let record = run.record(&Task::forward(step.id().clone()));
         match step.reversal() {
             Reversal::Keep(why) if record.is_some_and(|r| r.touched) => {
@@ -173,7 +173,7 @@ pub fn preview(run: &Run) -> UndoView {
     });
     UndoView {
         expected,
-        losses: losses.collect(),
+        stays: stays.collect(),
         impossible: None,
         tasks,
     }

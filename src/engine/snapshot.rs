@@ -225,6 +225,7 @@ pub struct UndoView {
     pub expected: Option<Duration>,
     /// Why it cannot be taken back, where it cannot.
     pub impossible: Option<String>,
-    /// What stays or is lost, a sentence each.
-    pub losses: Vec<String>,
+    /// What stays behind, a sentence each. Nothing is lost: a step that would
+    /// lose something is irreversible, and then there is no way back.
+    pub stays: Vec<String>,
 }

@@ -176,7 +176,7 @@ pub fn suspend(model: &Model) -> Able {
     if model.snapshot.lead {
         no("refused: a stopped lead would keep its locks; SPACE holds, q leaves")
     } else {
-        no("not here: q leaves, and `pgcutover attach` comes back")
+        no("not here: q leaves")
     }
 }
 

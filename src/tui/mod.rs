@@ -29,6 +29,7 @@ pub mod update;
 pub mod view;
 
 pub use session::run;
+pub use terminal::guard::print_patiently;
 pub use theme::Theme;
 
 /// The two ends that the driver gives to a screen.

@@ -62,11 +62,12 @@ pub fn update(model: &mut Model, now: Timestamp, msg: Msg) -> Vec<Command> {
         Msg::Snapshot(snapshot) => take(model, snapshot),
         Msg::Key(key) => press(model, key),
         Msg::Paste => {
-            tell(
-                model,
-                Tone::Note,
-                "pasted text is dropped: nothing was done",
-            );
+            let typed = matches!(keymap::context(model), keymap::Context::Text);
+            let why = match typed {
+                true => "pasted text is dropped: type it by hand",
+                false => "pasted text is dropped: nothing was done",
+            };
+            tell(model, Tone::Note, why);
             Vec::new()
         }
         Msg::Resize(columns, rows) => {

@@ -99,7 +99,13 @@ fn farewell() -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Writes on a thread, so that a stopped terminal cannot stop the way out.
+/// Prints on the terminal after the screen was left; one that is stopped or gone
+/// cannot stop the way out.
+pub fn print_patiently(text: &str) {
+    write_patiently(text.into());
+}
+
+/// Writes on a thread, and waits for it as long as [`PATIENCE`].
 fn write_patiently(bytes: Vec<u8>) {
     let (done, wait) = mpsc::channel();
     let writer = std::thread::Builder::new().spawn(move || {

@@ -153,15 +153,12 @@ fn undo(snapshot: &Snapshot) -> Answer {
     if let Some(why) = &undo.impossible {
         return (Tone::Warn, why.clone());
     }
-    let steps = plural(undo.tasks.len() as u64, "step");
-    let time = match (undo.tasks.len(), undo.expected) {
-        (0, _) => "instant".into(),
-        (_, Some(time)) => format!("~{}, {steps}", format::duration(time)),
-        (_, None) => format!("{steps}, time unknown"),
-    };
-    match undo.losses.first() {
-        None if undo.tasks.is_empty() => (Tone::Good, "nothing to take back".into()),
-        None => (Tone::Good, format!("{time}, lossless (b)")),
-        Some(loss) => (Tone::Note, format!("{time} (b); {loss}")),
+    if undo.tasks.is_empty() {
+        return (Tone::Good, "lossless, instant (b)".into());
     }
+    let steps = plural(undo.tasks.len() as u64, "step");
+    let time = undo.expected.map_or("time ?".into(), |time| {
+        format!("~{}", format::duration(time))
+    });
+    (Tone::Good, format!("lossless, {steps}, {time} (b)"))
 }

@@ -9,6 +9,7 @@ use crate::plan::{Forecast, PlannedStep, Work};
 use crate::report::format;
 use crate::run::TaskState;
 use crate::run::event::Task;
+use crate::runbook::Reversal;
 use crate::tui::facts;
 use crate::tui::theme::Tone;
 
@@ -110,16 +111,19 @@ pub(super) fn forecast(snapshot: &Snapshot, forecast: &Forecast) -> Option<Strin
     Some(format!("{} on {relation}{size}, {work}", lock.word()))
 }
 
-/// A step in a few lines, for the cards: its name, what it runs, its locks.
+/// A step in a few lines, for the cards: its name, what it runs, its locks. What
+/// cannot be taken back is shown whole.
 pub(super) fn summary(snapshot: &Snapshot, step: &PlannedStep) -> Vec<(Tone, String)> {
     let script = facts::script(step.action());
-    let more = if script.len() > 1 {
-        format!(" (+{} lines)", script.len() - 1)
-    } else {
-        String::new()
-    };
     let first = script.first().map_or("", String::as_str);
-    let mut lines = vec![(Tone::Plain, format!("{}: {first}{more}", step.id()))];
+    let rest = script.get(1..).unwrap_or_default();
+    let mut lines = vec![(Tone::Plain, format!("{}: {first}", step.id()))];
+    if matches!(step.reversal(), Reversal::Irreversible(_)) {
+        lines.extend(rest.iter().map(|line| (Tone::Plain, format!("  {line}"))));
+    } else if !rest.is_empty() {
+        let more = format::plural(rest.len() as u64, "line");
+        lines[0].1.push_str(&format!(" (+{more})"));
+    }
     let locks = step.forecast.iter().filter_map(|f| forecast(snapshot, f));
     lines.extend(locks.map(|line| (Tone::Note, format!("  {line}"))));
     lines

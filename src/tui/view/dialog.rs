@@ -76,7 +76,7 @@ fn leave(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
         ),
         say(
             Tone::Plain,
-            "   person waits; `pgcutover attach` shows it again",
+            "   person waits; lines come here instead, `pgcutover status` shows it elsewhere",
         ),
         say(Tone::Plain, "Esc stay"),
         say(
@@ -204,7 +204,12 @@ fn framed(
     let first = scroll.min(lines.len().saturating_sub(room));
     let hidden = lines.len() > room;
     let note = if hidden {
-        format!("{}-{} of {}: j k", first + 1, first + room, lines.len())
+        // Letters go into the text where there is one; arrows never do.
+        let keys = match keymap::context(scene.model) {
+            Context::Text => "arrows",
+            _ => "j k",
+        };
+        format!("{}-{} of {}: {keys}", first + 1, first + room, lines.len())
     } else {
         String::new()
     };

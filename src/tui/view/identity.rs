@@ -54,7 +54,11 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
 
 fn server(scene: &Scene<'_>) -> String {
     match scene.snapshot.readings.server.value() {
-        Some(server) => format!(" {} PG{}", server.database, server.version),
+        // Packagers append a name of their own: `15.18 (Debian 15.18-0+deb12u1)`.
+        Some(server) => {
+            let version = server.version.split(' ').next().unwrap_or_default();
+            format!(" {} PG{version}", server.database)
+        }
         None => " server unknown".into(),
     }
 }

@@ -84,8 +84,10 @@ fn task_pane(scene: &Scene<'_>, task: &Task, step: &PlannedStep, width: u16) -> 
     let running = snapshot.running.get(task);
     let action = facts::action(step, task.direction);
     let kind = action.map_or("", Action::kind);
+    let paused = snapshot.run.pause.is_some() && matches!(action, Some(Action::Backfill(_)));
     let state = match running {
         Some(running) if running.stopping => "stopping",
+        Some(_) if paused => "paused",
         Some(_) => "running",
         None => facts::task_word(record.map(|r| &r.state)),
     };
@@ -274,6 +276,7 @@ fn boundary(scene: &Scene<'_>, next: Option<&crate::plan::Phase>, width: u16) ->
         title,
         note: "a advances".into(),
         rows,
+        key: 'n',
         ..Pane::default()
     }
 }

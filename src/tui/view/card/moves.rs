@@ -12,6 +12,9 @@ use crate::tui::view::notes;
 pub(super) fn advance(page: &mut Page<'_, '_>) {
     let scene = page.scene;
     let run = &scene.snapshot.run;
+    if let Some(phase) = facts::next_phase(run) {
+        no_return(page, phase);
+    }
     page.heading("gates now");
     if scene.snapshot.gates.is_empty() {
         page.say(Tone::Plain, "none stands here");
@@ -51,6 +54,16 @@ pub(super) fn advance(page: &mut Page<'_, '_>) {
             tell.join("; ")
         },
     );
+}
+
+/// What is gone for good, above everything else.
+fn no_return(page: &mut Page<'_, '_>, phase: &Phase) {
+    for step in &phase.steps {
+        if let Reversal::Irreversible(lost) = step.reversal() {
+            page.heading("no way back");
+            page.say(Tone::Bad, format!("after {}: {lost}", step.id()));
+        }
+    }
 }
 
 /// How one gets back out of a phase that has not been entered yet.
@@ -94,7 +107,7 @@ pub(super) fn roll_back(page: &mut Page<'_, '_>) {
         Tone::Plain,
         format!("{time}, {}", plural(undo.tasks.len() as u64, "step")),
     );
-    losses(page);
+    stays(page);
     let run = &page.scene.snapshot.run;
     if let Some(phase) = facts::last_entered(run) {
         let next = run.attempt(&phase.id) + 1;
@@ -108,14 +121,15 @@ pub(super) fn roll_back(page: &mut Page<'_, '_>) {
     }
 }
 
-fn losses(page: &mut Page<'_, '_>) {
+fn stays(page: &mut Page<'_, '_>) {
     page.heading("lost");
-    let losses = &page.scene.snapshot.undo.losses;
-    if losses.is_empty() {
-        page.say(Tone::Good, "nothing");
+    page.say(Tone::Good, "nothing");
+    let stays = &page.scene.snapshot.undo.stays;
+    if !stays.is_empty() {
+        page.heading("stays");
     }
-    for loss in losses {
-        page.say(Tone::Warn, loss);
+    for what in stays {
+        page.say(Tone::Plain, what);
     }
 }
 
@@ -131,5 +145,5 @@ pub(super) fn unwind(page: &mut Page<'_, '_>) {
             }
         }
     }
-    losses(page);
+    stays(page);
 }

@@ -19,7 +19,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::begin::{Begun, begin};
 use super::lead::{Lead, Lost, Voice};
 use super::source::{Surroundings, places, read};
-use super::{Exit, clean_lines, logging, refuse};
+use super::{Exit, clean_lines, logging, nothing_left, refuse};
 use crate::cli::{Demo, Source};
 use crate::driver::Places;
 use crate::report::format;
@@ -61,12 +61,10 @@ pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
     let shop = Deployment::start(LoadOptions::new(&dsn, rows, &stage.flags));
 
     let (runbook, places) = stage.runbook()?;
-    let begun = begin(&runbook, places.clone(), None).await?;
-    let Begun::Ready(ready) = begun else {
-        let Begun::Refused(refusals) = begun else {
-            unreachable!("begun is ready or refused");
-        };
-        return refuse(&refusals);
+    let ready = match begin(&runbook, places.clone(), None).await? {
+        Begun::Ready(ready) => ready,
+        Begun::Refused(refusals) => return refuse(&refusals),
+        Begun::Finished(run) => return nothing_left(&run),
     };
     let lead = Lead::start(*ready, &places)?;
     let teller = demo.auto.then(|| tell(shop.meter()));

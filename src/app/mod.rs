@@ -22,6 +22,7 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Verb};
 use crate::plan::compile::Refusal;
+use crate::run::event::RunId;
 use crate::text::clean;
 
 /// What the process answers with.
@@ -107,6 +108,16 @@ fn refuse(refusals: &[Refusal]) -> color_eyre::Result<Exit> {
     };
     writeln!(err, "{reasons}; nothing has been changed")?;
     Ok(Exit::Usage)
+}
+
+/// Says that a runbook's run has finished; nothing has been changed.
+fn nothing_left(run: &RunId) -> color_eyre::Result<Exit> {
+    let run = clean(&run.0).into_owned();
+    writeln!(
+        io::stdout(),
+        "run {run} has finished by this runbook: nothing is left to do"
+    )?;
+    Ok(Exit::Fine)
 }
 
 /// Cleans a text of several lines.

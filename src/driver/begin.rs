@@ -23,7 +23,7 @@ use crate::pg::session::{OpenError, Purpose, Session, open};
 use crate::plan::Plan;
 use crate::reading::server::Readings;
 use crate::run::Run;
-use crate::run::event::{Event, RunId};
+use crate::run::event::{Event, EventKind, RunId};
 use crate::run::evolve::fold;
 use crate::run::fault::Fault;
 use crate::runbook::ConnectionId;
@@ -31,7 +31,9 @@ use crate::store::journal::{Journal, ResumeError};
 use crate::store::lease::{self, Claim, EXPIRY, Lease, TakeError};
 use crate::store::local::{self, LocalLog};
 use crate::store::migrate::{self, MigrateError};
+use crate::store::read;
 use crate::store::runs::{self, CreateError, NewRun};
+use crate::store::verify::Head;
 
 /// Inputs that may wait; progress beyond that is lost, everything else waits.
 const QUEUE: usize = 1024;
@@ -120,6 +122,35 @@ impl Lobby {
             return Ok(None);
         }
         Ok(runs::open_run(&self.session, cutover).await?)
+    }
+
+    /// The cutover's newest run, where it has finished by this very runbook.
+    ///
+    /// # Errors
+    /// The server's, or a journal that cannot be followed.
+    pub async fn finished(
+        &self,
+        cutover: &str,
+        runbook_hash: &str,
+    ) -> Result<Option<RunId>, BeginError> {
+        if migrate::version(&self.session).await?.is_none() {
+            return Ok(None);
+        }
+        let runs = runs::list(&self.session).await?;
+        let newest = runs.into_iter().find(|run| run.cutover == cutover);
+        let Some(newest) = newest.filter(|run| run.ended.as_deref() == Some("finished")) else {
+            return Ok(None);
+        };
+        let events = read::events(&self.session, &newest.run, &Head::default()).await;
+        let plan = events
+            .map_err(ResumeError::from)?
+            .into_iter()
+            .find_map(|event| match event.kind {
+                EventKind::RunCreated { plan, .. } => Some(plan),
+                _ => None,
+            });
+        let same = plan.is_some_and(|plan| plan.body.runbook_hash == runbook_hash);
+        Ok(same.then_some(newest.run))
     }
 
     /// Creates a run, as its lead.

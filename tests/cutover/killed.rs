@@ -111,6 +111,8 @@ async fn a_run_killed_once_at_each_seam_loses_nothing() {
             stage.lead_with(&[(VARIABLE, death)]).dies().await;
         }
         stage.lead().exits_with(0).await;
+        let again = stage.lead().exits_with(0).await;
+        assert!(again.contains("nothing is left to do"), "{again}");
     };
     tokio::join!(die, drive);
     let kills = deaths.len() + 1;

@@ -61,7 +61,8 @@ async fn a_run_killed_at_random_instants_loses_nothing() {
         let driven = drive(goal);
         let mut driven = std::pin::pin!(driven);
         loop {
-            let instant = Duration::from_millis(dice.roll(2_000));
+            // The more, the sooner: a run takes some ten seconds.
+            let instant = Duration::from_millis(dice.roll(200 + 12_000 / rounds.max(1)));
             let last = kills == rounds || goal.is_empty() && kills + 1 == rounds;
             tokio::select! {
                 () = &mut driven => break,

@@ -45,10 +45,10 @@ pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
     Ok(exit_of(&seen, &status))
 }
 
-/// The lead's picture, where somebody leads. One that is behind the journal is
-/// waited for: what has been accepted is to be seen.
+/// The lead's picture, where somebody leads: one that was left or killed a
+/// moment ago has a fresh picture, and no session. A picture that is behind the
+/// journal is waited for: what has been accepted is to be seen.
 async fn led(seen: &Seen) -> color_eyre::Result<Option<Status>> {
-    // One that has just been left or killed still has a fresh picture.
     if !lease::attended(&seen.session, &seen.run.id).await? {
         return Ok(None);
     }

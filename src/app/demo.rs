@@ -19,13 +19,14 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::begin::{Begun, begin};
 use super::lead::{Lead, Lost, Voice};
 use super::source::{Surroundings, places, read};
-use super::{Exit, clean_lines, logging, nothing_left, refuse};
+use super::{Exit, logging, nothing_left, refuse};
 use crate::cli::{Demo, Source};
 use crate::driver::Places;
 use crate::report::format;
 use crate::runbook::Runbook;
 use crate::sandbox::load::{Check, Deployment, Figures, LoadOptions, Meter, Snapshot, create_shop};
 use crate::sandbox::{Cluster, Options};
+use crate::text::clean_text;
 use crate::tui;
 
 /// The demo's database.
@@ -104,7 +105,7 @@ fn verdict(figures: &Snapshot, check: &Check, clean: bool) -> Vec<String> {
     words.extend(
         seen.into_iter()
             .flatten()
-            .map(|example| clean_lines(example)),
+            .map(|example| clean_text(example)),
     );
     words
 }

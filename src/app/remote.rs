@@ -181,11 +181,10 @@ fn answer(ask: &Ask, reply: Reply) -> color_eyre::Result<Exit> {
     }
 }
 
-/// The request that a verb makes, and where it goes; `None` for verbs that
-/// make none.
-pub(super) fn request(verb: &cli::Verb) -> Option<(&Remote, Ask)> {
-    use cli::Verb;
-    Some(match verb {
+/// What a request asks, and where it goes.
+pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
+    use cli::Request as Verb;
+    match request {
         Verb::Hold(hold) => {
             let reason = hold.reason.clone();
             (&hold.remote, Ask::Hold { reason })
@@ -227,12 +226,7 @@ pub(super) fn request(verb: &cli::Verb) -> Option<(&Remote, Ask)> {
             let reason = unwind.reason.clone();
             (&unwind.remote, Ask::Unwind { reason })
         }
-        Verb::Demo(_)
-        | Verb::Check(_)
-        | Verb::Run(_)
-        | Verb::Status(_)
-        | Verb::Completions { .. } => return None,
-    })
+    }
 }
 
 fn signature(sign: &cli::Sign) -> Ask {

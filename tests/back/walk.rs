@@ -222,9 +222,6 @@ fn example(database: &str, ramp: &str) -> String {
         &format!("vars.ramp = \"{ramp}\""),
     );
     let text = swap(text, "vars.bake = \"3s\"", "vars.bake = \"1s\"");
-    let clients = "application_name LIKE 'shop/1.%'";
-    let ours = format!("{clients} AND datname = current_database()");
-    let text = swap(text, clients, &ours);
     swap(
         text,
         "database = \"app\"",

@@ -85,7 +85,10 @@ async fn fence(session: &Session, job: &SqlJob) -> Result<(), Fault> {
     let lease = &job.lease;
     session
         .client()
-        .execute(include_str!("sql/fence.sql"), &[&lease.run.0, &lease.token])
+        .execute(
+            include_str!("../sql/fence.sql"),
+            &[&lease.run.0, &lease.token],
+        )
         .await
         .map(drop)
         .map_err(|error| session.describe(&error))

@@ -74,7 +74,7 @@ impl Prepared {
     async fn new(client: &Client, job: &SqlJob) -> Result<Self, Error> {
         let (timeouts, fence, record) = tokio::try_join!(
             Timeouts::prepare(client),
-            client.prepare(include_str!("sql/fence.sql")),
+            client.prepare(include_str!("../sql/fence.sql")),
             record::prepare(client, job.record),
         )?;
         Ok(Self {

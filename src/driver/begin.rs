@@ -230,7 +230,7 @@ impl Ready {
             memory: Memory::default(),
             link: Link::new(target.clone(), self.journal),
             latch: latch.clone(),
-            tasks: Tasks::default(),
+            tasks: Tasks::new(latch.clone()),
             _heartbeat: Heartbeat::start(target, lease, outbox.clone()),
             readings,
             inbox,
@@ -239,6 +239,7 @@ impl Ready {
             seen: std::collections::BTreeSet::new(),
             replies: VecDeque::new(),
             leaving: None,
+            log_trouble: None,
             publisher,
         };
         let unsaid = self.unsaid;

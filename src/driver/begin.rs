@@ -261,7 +261,7 @@ impl Ready {
             memory: Memory::default(),
             link: Link::new(target.clone(), self.journal),
             latch: latch.clone(),
-            tasks: Tasks::default(),
+            tasks: Tasks::new(latch.clone()),
             _heartbeat: Heartbeat::start(target, lease, outbox.clone()),
             readings,
             inbox,
@@ -270,6 +270,7 @@ impl Ready {
             seen: std::collections::BTreeSet::new(),
             replies: VecDeque::new(),
             leaving: None,
+            log_trouble: None,
             publisher,
         };
         let unsaid = self.unsaid;

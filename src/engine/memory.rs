@@ -17,6 +17,8 @@ use crate::runbook::{GateId, GuardId};
 /// The engine's memory. One per process and run.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
+    /// A hold acts already and is not in the journal yet: nothing new starts.
+    pub latched: bool,
     /// Tasks that this process performs or probes.
     pub flights: BTreeMap<Task, Flight>,
     /// Tasks whose probe could not tell; a person has to.
@@ -185,6 +187,21 @@ impl Memory {
                 }
             }
         }
+    }
+
+    /// The journal was away: what queries said before may be old by any amount,
+    /// and each is asked again.
+    pub fn forget_answers(&mut self) {
+        for sample in self.samples.values_mut() {
+            *sample = Sample::default();
+        }
+        if let Some(crossing) = &mut self.crossing {
+            crossing.since = self.questions;
+        }
+        for since in self.rechecks.values_mut() {
+            *since = self.questions;
+        }
+        self.streak = None;
     }
 
     /// A task is no longer in flight.

@@ -31,7 +31,7 @@ pub enum Lever {
 enum Whose {
     Task(Task),
     Probe(Task),
-    Gate(GateId),
+    Gate(GateId, u64),
 }
 
 /// Everything in flight.
@@ -86,10 +86,12 @@ impl Tasks {
     pub fn start_sample(
         &mut self,
         gate: &GateId,
+        question: u64,
         work: impl Future<Output = Message> + Send + 'static,
     ) {
         let handle = self.set.spawn(work);
-        self.whose.insert(handle.id(), Whose::Gate(gate.clone()));
+        self.whose
+            .insert(handle.id(), Whose::Gate(gate.clone(), question));
     }
 
     /// The next end; a panic in a task is its failure, not ours. Waits for ever
@@ -184,8 +186,9 @@ fn lost(whose: Whose, fault: Fault) -> Message {
             done: None,
             how: fault.message,
         },
-        Whose::Gate(gate) => Message::Sampled {
+        Whose::Gate(gate, question) => Message::Sampled {
             gate,
+            question,
             verdict: crate::run::event::Verdict::Error,
             reason: fault.message,
         },

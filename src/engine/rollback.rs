@@ -72,13 +72,24 @@ pub fn phase(
 /// # Errors
 /// Why not.
 pub fn unwind(run: &Run, by: Actor, reason: Option<String>) -> Result<EventKind, Refusal> {
-    let phase = &run.plan.phases()[refusal(run)?];
+    let phase = match refusal(run) {
+        // The first phase's own rollback left something.
+        Err(_) if run.place == Place::Before(0) && has_leftovers(run) => 0,
+        other => other?,
+    };
+    let phase = &run.plan.phases()[phase];
     Ok(EventKind::RollbackStarted {
         phase: phase.id.clone(),
         scope: Scope::Unwind,
         by,
         reason,
     })
+}
+
+/// Whether own rollbacks have left what only an unwind takes, with nothing in
+/// its way.
+fn has_leftovers(run: &Run) -> bool {
+    run.rollback.is_none() && run.past_no_return().is_none() && run.leaves_something(0)
 }
 
 /// Takes the way back further.

@@ -161,9 +161,9 @@ fn stand_before(run: &Run, rollback: &Rollback, decision: &mut Decision) {
 
 /// What taking the current phase back would take.
 pub fn preview(run: &Run) -> UndoView {
-    let phase = match (&run.rollback, refusal(run)) {
-        (Some(rollback), _) => rollback.phase,
-        (None, Ok(phase)) => phase,
+    let (phase, scope) = match (&run.rollback, refusal(run)) {
+        (Some(rollback), _) => (rollback.phase, rollback.scope),
+        (None, Ok(phase)) => (phase, Scope::Phase),
         (None, Err(why)) => {
             return UndoView {
                 impossible: Some(why),
@@ -171,7 +171,7 @@ pub fn preview(run: &Run) -> UndoView {
             };
         }
     };
-    let tasks = run.way_back(phase, Scope::Phase);
+    let tasks = run.way_back(phase, scope);
     let expected = tasks.iter().map(|task| expected(run, task)).sum();
     let stays = run.plan.phases()[phase].steps.iter().filter_map(|step| {
         let record = run.record(&Task::forward(step.id().clone()));

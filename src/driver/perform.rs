@@ -35,7 +35,7 @@ impl Driver {
             Effect::Probe { task } => self.start_probe(&task),
             Effect::Stop { task } => self.tasks.stop(&task, Stop::AtSafePoint),
             Effect::Cancel { task } => self.tasks.stop(&task, Stop::Now),
-            Effect::Sample { gate } => self.sample(&gate),
+            Effect::Sample { gate, question } => self.sample(&gate, question),
             Effect::Reply { intent, reply } => self.reply(intent, reply).await,
         }
     }
@@ -98,7 +98,7 @@ impl Driver {
         })
     }
 
-    fn sample(&mut self, gate: &GateId) {
+    fn sample(&mut self, gate: &GateId, question: u64) {
         let run = std::sync::Arc::clone(&self.run);
         let Some((_, planned)) = run.plan.gate(gate) else {
             return;
@@ -108,10 +108,11 @@ impl Driver {
         };
         let (questions, gate_id) = (self.questions.clone(), gate.clone());
         let (query, on) = (query.clone(), on.clone());
-        self.tasks.start_sample(gate, async move {
+        self.tasks.start_sample(gate, question, async move {
             let (verdict, reason) = questions::verdict(&questions.ask(&on, &query).await);
             Message::Sampled {
                 gate: gate_id,
+                question,
                 verdict,
                 reason,
             }

@@ -43,7 +43,7 @@ pub enum Lever {
 enum Whose {
     Task(Task),
     Probe(Task),
-    Gate(GateId, AbortHandle),
+    Gate(GateId, u64, AbortHandle),
 }
 
 /// Everything in flight.
@@ -131,17 +131,18 @@ impl Tasks {
     pub fn start_sample(
         &mut self,
         gate: &GateId,
+        question: u64,
         work: impl Future<Output = Message> + Send + 'static,
     ) {
         let handle = self.set.spawn(work);
-        let whose = Whose::Gate(gate.clone(), handle.clone());
+        let whose = Whose::Gate(gate.clone(), question, handle.clone());
         self.whose.insert(handle.id(), whose);
     }
 
     /// Nobody wants the answers to the gates' queries in flight any more.
     pub fn abandon_samples(&mut self) {
         self.whose.retain(|_, whose| match whose {
-            Whose::Gate(_, query) => {
+            Whose::Gate(_, _, query) => {
                 query.abort();
                 false
             }
@@ -291,8 +292,9 @@ fn lost(whose: Whose, fault: Fault) -> Message {
             done: None,
             how: fault.message,
         },
-        Whose::Gate(gate, _) => Message::Sampled {
+        Whose::Gate(gate, question, _) => Message::Sampled {
             gate,
+            question,
             verdict: crate::run::event::Verdict::Error,
             reason: fault.message,
         },

@@ -108,6 +108,8 @@ pub struct GuardMemory {
     pub absent: Option<Timestamp>,
     /// Where it stands.
     pub rung: Rung,
+    /// The hold of this climb was made: a person's release of it stands.
+    pub held: bool,
     /// Why.
     pub reason: String,
 }
@@ -138,6 +140,8 @@ pub struct Streak {
     pub rounds: u32,
     /// When the last one was counted.
     pub at: Timestamp,
+    /// Questions asked until then: the next round takes answers to later ones.
+    pub since: u64,
 }
 
 impl Memory {
@@ -170,11 +174,11 @@ impl Memory {
                     flight.cancelled = true;
                 }
             }
-            Effect::Sample { gate } => {
-                self.questions += 1;
+            Effect::Sample { gate, question } => {
+                self.questions = self.questions.max(*question);
                 let sample = self.samples.entry(gate.clone()).or_default();
                 sample.asked_at = Some(now);
-                sample.question = self.questions;
+                sample.question = *question;
                 sample.pending = true;
             }
             Effect::Reply { intent, .. } => {
@@ -217,16 +221,14 @@ impl Memory {
         }
     }
 
-    /// A gate's query has answered.
-    pub fn sampled(&mut self, gate: &GateId, verdict: Verdict, reason: &str, now: Timestamp) {
+    /// A gate's query has answered. An answer to an older question than the
+    /// newest says nothing any more.
+    pub fn sampled(&mut self, gate: &GateId, answer: GateAnswer) {
         let sample = self.samples.entry(gate.clone()).or_default();
-        sample.pending = false;
-        sample.answer = Some(GateAnswer {
-            verdict,
-            reason: reason.to_owned(),
-            at: now,
-            question: sample.question,
-        });
+        if answer.question == sample.question {
+            sample.pending = false;
+            sample.answer = Some(answer);
+        }
     }
 
     /// A guard's signal was read.

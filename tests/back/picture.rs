@@ -160,7 +160,9 @@ async fn backfilling(walk: &Walk) {
         .stage
         .until_status("second chunk", |status| {
             let measured = status["guards"][0]["value"].is_number();
-            measured && status["backfill"]["rows_per_second"].is_number()
+            let moving = ["rows_per_second", "eta_low_s", "eta_high_s"];
+            let moves = |name: &&str| status["backfill"][*name].is_number();
+            measured && moving.iter().all(|name| moves(&name))
         })
         .await;
     let status = in_state(walk, "RUNNING", 0).await;
@@ -168,7 +170,7 @@ async fn backfilling(walk: &Walk) {
         &status,
         &json!({"phase": "backfill", "before": false, "step": "copy", "hold": null}),
     );
-    let backfill = &status["backfill"];
+    let backfill = &measured["backfill"];
     says(
         backfill,
         &json!({"pace": 1, "reason": "pace", "quarantined": 0}),

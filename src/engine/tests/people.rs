@@ -187,3 +187,58 @@ fn pause_pace_and_resume_say_why_they_cannot() {
     refused(world.ask(Ask::Pause));
     assert_eq!(world.ask(Ask::Resume), Some(Reply::Accepted));
 }
+
+#[test]
+fn a_release_replayed_after_a_newer_hold_does_not_end_it() {
+    let mut world = World::new(plan(signed_phases()));
+    let hold = || Ask::Hold {
+        reason: String::new(),
+    };
+    world.ask(hold());
+    let saw = Some(world.run.material);
+    world.ask(Ask::Release);
+    world.ask(hold());
+    refused(world.ask_having_seen("ana", Ask::Release, saw));
+    refused(world.ask_having_seen("ana", Ask::Release, None));
+    assert!(world.run.hold.is_some());
+    assert_eq!(
+        world.ask_having_seen("ana", hold(), None),
+        Some(Reply::Accepted)
+    );
+}
+
+#[test]
+fn a_latched_hold_lets_nothing_new_start_and_no_boundary_be_crossed() {
+    let mut phases = signed_phases();
+    phases[0].gates = vec![sql_gate("quiet", At::Exit)];
+    let mut world = World::new(plan(phases));
+    world.memory.latched = true;
+    refused(world.ask(advance("expand")));
+    world.memory.latched = false;
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    assert_eq!(world.ask(advance("next")), None, "the query is asked first");
+    world.memory.latched = true;
+    world.answer_queries(Verdict::Go);
+    refused(world.last_reply());
+    assert_eq!(world.run.place, Place::In(0));
+}
+
+#[test]
+fn an_entry_signature_does_not_survive_the_rollback_of_the_phase_before() {
+    let mut phases = signed_phases();
+    phases[0].gates.clear();
+    phases[1].gates = vec![signoff("app-works", At::Entry)];
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask_as("bo", sign(Answer::Go));
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("expand"),
+        reason: None,
+    });
+    world.succeed(&super::world::back("add-column"));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    refused(world.ask(advance("next")));
+}

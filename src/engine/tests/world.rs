@@ -157,13 +157,14 @@ impl World {
     /// Answers every query that is pending.
     pub(super) fn answer_queries(&mut self, verdict: Verdict) {
         let samples = self.memory.samples.iter();
-        let pending: Vec<GateId> = samples
+        let pending: Vec<(GateId, u64)> = samples
             .filter(|(_, sample)| sample.pending)
-            .map(|(gate, _)| gate.clone())
+            .map(|(gate, sample)| (gate.clone(), sample.question))
             .collect();
-        for gate in pending {
+        for (gate, question) in pending {
             self.input(Message::Sampled {
                 gate,
+                question,
                 verdict,
                 reason: "asked".into(),
             });

@@ -298,3 +298,6 @@ fn lost(whose: Whose, fault: Fault) -> Message {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -300,3 +300,6 @@ fn lost(whose: Whose, fault: Fault) -> Message {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,10 +215,7 @@ impl Journal {
     }
 
     fn append_error(&self, error: &Bounded) -> AppendError {
-        let fault = match error {
-            Bounded::Failed(error) => self.session.describe(error),
-            other => other.fault(),
-        };
+        let fault = self.session.fault(error);
         match fault.trouble {
             Trouble::HeadMoved => AppendError::HeadMoved,
             Trouble::LeaseLost => AppendError::LeaseLost,

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use copy::copy;
 use jiff::Timestamp;
-pub use take::{Claim, TakeError, take};
+pub use take::{Claim, TakeError, may_take, take};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 

@@ -162,7 +162,7 @@ async fn backfilling(walk: &Walk) {
             let measured = status["guards"][0]["value"].is_number();
             let moving = ["rows_per_second", "eta_low_s", "eta_high_s"];
             let moves = |name: &&str| status["backfill"][*name].is_number();
-            measured && moving.iter().all(|name| moves(&name))
+            measured && moving.iter().all(moves)
         })
         .await;
     let status = in_state(walk, "RUNNING", 0).await;

@@ -61,6 +61,18 @@ impl Check {
         differences.iter().all(|count| *count == 0)
     }
 
+    /// Whether nothing that a client wrote is lost: it is in the old column as long
+    /// as there is one, else in the new one. What a cutover that was left on its
+    /// way has not copied, or has taken its triggers from, is not lost.
+    pub fn nothing_lost(&self) -> bool {
+        let truth = match self.email.rows {
+            0 => self.email_address.differ,
+            _ => self.email.differ,
+        };
+        let differences = [self.lost, self.resurrected, self.visits_differ, truth];
+        differences.iter().all(|count| *count == 0)
+    }
+
     fn example(&mut self, id: i64, what: &str, belief: &Belief) {
         if self.examples.len() < EXAMPLES {
             self.examples

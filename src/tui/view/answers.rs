@@ -102,6 +102,10 @@ fn stop(snapshot: &Snapshot) -> Answer {
     if snapshot.state == State::NoLead {
         return (Tone::Note, "nobody leads: nothing runs".into());
     }
+    if snapshot.state == State::Held {
+        // A backfill that is parked between two chunks is a task still.
+        return (Tone::Good, "held: nothing runs".into());
+    }
     let held = snapshot.run.hold.is_some() || snapshot.unrecorded_hold;
     let slowest = snapshot
         .running
@@ -154,11 +158,11 @@ fn undo(snapshot: &Snapshot) -> Answer {
         return (Tone::Warn, why.clone());
     }
     if undo.tasks.is_empty() {
-        return (Tone::Good, "lossless, instant (b)".into());
+        return (Tone::Good, "b: lossless, instant".into());
     }
     let steps = plural(undo.tasks.len() as u64, "step");
     let time = undo.expected.map_or("time ?".into(), |time| {
         format!("~{}", format::duration(time))
     });
-    (Tone::Good, format!("lossless, {steps}, {time} (b)"))
+    (Tone::Good, format!("b: lossless, {steps}, {time}"))
 }

@@ -4,7 +4,7 @@ use ratatui::text::Line;
 
 use super::row::{Row, bar, wrap};
 use super::{Pane, Scene, backfill};
-use crate::engine::snapshot::Running;
+use crate::engine::snapshot::{Running, State};
 use crate::plan::PlannedStep;
 use crate::reading::elapsed;
 use crate::report::{format, sentence};
@@ -87,6 +87,7 @@ fn task_pane(scene: &Scene<'_>, task: &Task, step: &PlannedStep, width: u16) -> 
     let paused = snapshot.run.pause.is_some() && matches!(action, Some(Action::Backfill(_)));
     let state = match running {
         Some(running) if running.stopping => "stopping",
+        Some(_) if snapshot.state == State::Held => "held",
         Some(_) if paused => "paused",
         Some(_) => "running",
         None => facts::task_word(record.map(|r| &r.state)),

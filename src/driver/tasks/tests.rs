@@ -1,3 +1,5 @@
+//! The latch acts without the loop, and leaving ends everything.
+
 use super::*;
 use crate::runbook::StepId;
 

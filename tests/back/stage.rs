@@ -174,8 +174,9 @@ impl Stage {
 
     /// Asks as a verb does, and leaves: for a lead that dies of the question.
     pub(crate) async fn ask_and_leave(&self, ask: &Value) {
-        let request = "SELECT pgcutover.request(run_id, $1::text::json, NULL, NULL)
-                       FROM pgcutover.run WHERE ended IS NULL";
+        let request = "SELECT pgcutover.request(run_id, $1::text::json, seq, hash)
+                       FROM pgcutover.run JOIN pgcutover.head USING (run_id)
+                       WHERE ended IS NULL";
         let client = &self.database.client;
         client
             .query_one(request, &[&ask.to_string()])

@@ -1,6 +1,7 @@
 //! Owns the questions that several panels and keys ask of a snapshot; never
 //! words for the answers' looks. Pure, like everything it reads.
 
+use crate::engine::gate;
 use crate::engine::snapshot::{GateView, Link, Snapshot};
 use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
@@ -143,13 +144,17 @@ pub fn unmet(snapshot: &Snapshot) -> impl Iterator<Item = &GateView> {
         .filter(|g| !g.evidence.verdict.opens())
 }
 
-/// The gates that a person can sign now.
+/// The gates that a person can sign now: what is signed has to be there to be
+/// looked at.
 pub fn to_sign(snapshot: &Snapshot) -> Vec<&GateView> {
-    let signoff = |gate: &&GateView| {
-        let planned = snapshot.run.plan.gate(&gate.gate);
-        matches!(planned, Some((_, gate)) if matches!(gate.condition, Condition::Signoff { .. }))
+    let run = &snapshot.run;
+    let due = |view: &&GateView| {
+        run.plan.gate(&view.gate).is_some_and(|(phase, planned)| {
+            matches!(planned.condition, Condition::Signoff { .. })
+                && gate::steps_before_are_done(run, phase, planned)
+        })
     };
-    unmet(snapshot).filter(signoff).collect()
+    unmet(snapshot).filter(due).collect()
 }
 
 /// The gates that a person may open with a reason.

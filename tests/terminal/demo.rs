@@ -6,10 +6,12 @@ use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
+use crate::PATIENCE;
 use crate::screen::Screen;
 
 /// The size that everything has to work at.
@@ -90,6 +92,21 @@ impl Demo {
         });
     }
 
+    /// Signs; again where the state has changed meanwhile.
+    pub(crate) fn signs(&mut self) {
+        loop {
+            self.shows("s signs");
+            self.press("s");
+            self.confirms("sign for a seat");
+            self.waits("an answer", |text| {
+                text.contains("sign: accepted") || text.contains("sign refused")
+            });
+            if self.text().contains("sign: accepted") {
+                return;
+            }
+        }
+    }
+
     /// Waits for the end with this exit code: no file and no server is left.
     pub(crate) fn ends_without_a_trace(&mut self, code: u32) {
         let ended = self.screen.ends();
@@ -102,6 +119,22 @@ impl Demo {
         let servers = processes_of(&home.display().to_string());
         assert!(servers.is_empty(), "still there: {servers:?}");
         assert_eq!(ended, code, "{}", self.screen.text());
+    }
+}
+
+impl Drop for Demo {
+    /// Whoever takes the servers away is another process: the directory is not
+    /// taken from under it.
+    fn drop(&mut self) {
+        self.screen.kill();
+        let deadline = Instant::now() + PATIENCE;
+        let home = self.home.path();
+        while fs::read_dir(home).is_ok_and(|mut files| files.next().is_some()) {
+            if Instant::now() > deadline {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

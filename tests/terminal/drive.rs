@@ -9,9 +9,7 @@ fn the_keys_on_the_screen_lead_from_not_started_to_finished() {
     demo.advances_into_the_backfill();
     demo.shows("Ready for read-switch");
     demo.advances("read-switch");
-    demo.shows("s signs");
-    demo.press("s");
-    demo.confirms("sign for a seat");
+    demo.signs();
     demo.shows("Ready for contract");
     demo.press("a");
     demo.shows("after drop-old: the old column's data is gone");
@@ -30,9 +28,7 @@ fn the_point_of_no_return_wants_its_id_typed() {
     demo.advances_into_the_backfill();
     demo.shows("Ready for read-switch");
     demo.advances("read-switch");
-    demo.shows("s signs");
-    demo.press("s");
-    demo.confirms("sign for a seat");
+    demo.signs();
     demo.shows("Ready for contract");
     demo.press("a");
     demo.shows("no way back: type");

@@ -115,11 +115,8 @@ fn into_the_contract(demo: &mut Demo) {
     demo.press("a");
     linger(2.5);
     demo.confirms("advance into read-switch");
-    demo.shows("s signs");
-    demo.shows("bake             3s of 3s");
-    demo.press("s");
-    linger(2.0);
-    demo.confirms("sign for a seat");
+    demo.shows("3s of 3s");
+    demo.signs();
     demo.shows("Ready for contract");
     linger(1.0);
     demo.press("a");

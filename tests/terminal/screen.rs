@@ -200,6 +200,12 @@ impl Screen {
         assert!(sent.unwrap().success(), "{name} to the program");
     }
 
+    /// Ends the program, and waits for that. Gone already, as a rule.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits for its end; the exit code.
     pub(crate) fn ends(&mut self) -> u32 {
         let deadline = Instant::now() + PATIENCE;
@@ -242,9 +248,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Gone already, as a rule.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
         self.shown.state.lock().unwrap().reading = Reading::Over;
     }
 }

@@ -53,7 +53,7 @@ fn a_backfill_is_paused_paced_held_and_let_go_on() {
         demo.shows(&format!("you {pace}%"));
     }
     demo.press("r");
-    demo.shows("= 1%");
+    demo.shows("pace 1%: you 1%");
     demo.shows("RUNNING");
     demo.press(" ");
     demo.shows("HELD");

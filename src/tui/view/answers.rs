@@ -154,6 +154,9 @@ fn undo(snapshot: &Snapshot) -> Answer {
     if let Some(step) = snapshot.run.past_no_return() {
         return (Tone::Warn, format!("no more: {} ran", step.id()));
     }
+    if facts::last_entered(&snapshot.run).is_none() {
+        return (Tone::Good, "nothing to take back".into());
+    }
     if let Some(why) = &undo.impossible {
         return (Tone::Warn, why.clone());
     }

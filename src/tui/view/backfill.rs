@@ -7,6 +7,7 @@ use super::Scene;
 use super::row::{Row, bar};
 use crate::engine::snapshot::BackfillView;
 use crate::report::format;
+use crate::run::event::Percent;
 use crate::run::progress::BackfillStage;
 use crate::tui::theme::Tone;
 
@@ -16,7 +17,7 @@ pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     };
     let rows = [
         progress(scene, view, width),
-        pace(scene, view),
+        pace(scene, view, width),
         counts(scene, view),
     ];
     let mut lines: Vec<Line<'static>> = rows.map(|row| row.fit(width).into()).into();
@@ -44,52 +45,57 @@ fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     };
     let rate = view.rate.map_or("-".into(), format::quantity);
     let eta = view.eta.map_or("-".into(), format::eta);
+    let counts = format!("{}/{}", format::count(done), format::count(total));
+    // The word has columns of its own where there are any: nothing moves.
+    let (counts, column) = match (width >= 68, sweeping) {
+        (true, true) => (format!("swept {counts}"), 20),
+        (true, false) => (counts, 20),
+        (false, _) => (counts, 14),
+    };
     scene
         .row()
         .gap(1)
         .join(bar(
             scene.theme,
             share,
-            width.saturating_sub(54).clamp(8, 60),
+            width.saturating_sub(39 + column).clamp(8, 60),
         ))
         .number(Tone::Plain, format::share(share), 7)
-        .put(Tone::Quiet, if sweeping { " swept" } else { " " })
-        .number(
-            Tone::Plain,
-            format!("{}/{}", format::count(done), format::count(total)),
-            14,
-        )
+        .number(Tone::Plain, counts, column)
         .number(Tone::Plain, rate, 8)
         .put(Tone::Quiet, " rows/s  ETA ")
         .cell(Tone::Plain, eta, 8)
 }
 
-/// What people and guards make of the pace.
-fn pace(scene: &Scene<'_>, view: &BackfillView) -> Row {
+/// The pace, and who allows how much of it: the lowest of them is the pace.
+fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     let pace = &view.pace;
-    let mut row = scene
-        .row()
-        .gap(1)
-        .put(Tone::Quiet, "pace ")
-        .put(Tone::Plain, format!("you {}", pace.ceiling));
+    let row = scene.row().gap(1).put(Tone::Quiet, "pace ");
+    let row = match &scene.snapshot.run.pause {
+        Some(mark) => row.put(Tone::Note, format!("paused by {}", mark.by)),
+        None => row.put(Tone::Plain, pace.effective.to_string()),
+    };
+    let mut row = row.put(Tone::Quiet, format!(": you {}", pace.ceiling));
     for (who, taken) in &pace.taken {
-        row = row.put(Tone::Warn, format!(", {who} -{taken}"));
+        let left = Percent(100 - taken.0.min(100));
+        row = row.put(Tone::Warn, format!(", {who} {left}"));
     }
+    let row = row
+        .put(Tone::Quiet, "  chunk ")
+        .put(Tone::Plain, format::count(view.progress.chunk_rows.into()))
+        .put(Tone::Quiet, " rows, ")
+        .put(Tone::Plain, format::duration(view.progress.last_chunk));
     let wal = scene.snapshot.readings.wal_rate.value();
     let wal = wal.map_or("unknown".into(), |rate| {
         format!("{}/s", format::bytes(*rate))
     });
-    let paused = scene.snapshot.run.pause.as_ref();
-    let row = match paused {
-        Some(mark) => row.put(Tone::Note, format!("  paused by {}", mark.by)),
-        None => row.put(Tone::Plain, format!(" = {}", pace.effective)),
-    };
-    row.put(Tone::Quiet, "  chunk ")
-        .put(Tone::Plain, format::count(view.progress.chunk_rows.into()))
-        .put(Tone::Quiet, " rows, ")
-        .put(Tone::Plain, format::duration(view.progress.last_chunk))
-        .put(Tone::Quiet, "  wal ")
-        .put(Tone::Plain, wal)
+    let wal = scene.row().put(Tone::Quiet, "  wal ").put(Tone::Plain, wal);
+    // The charts have it too: it is left out rather than cut.
+    if row.width() + wal.width() <= width {
+        row.join(wal)
+    } else {
+        row
+    }
 }
 
 fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {

@@ -76,7 +76,7 @@ fn leave(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
         ),
         say(
             Tone::Plain,
-            "   person waits; lines come here instead, `pgcutover status` shows it elsewhere",
+            "   person waits; plain lines here, `pgcutover status` elsewhere",
         ),
         say(Tone::Plain, "Esc stay"),
         say(

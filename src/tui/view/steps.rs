@@ -14,6 +14,9 @@ use crate::runbook::Reversal;
 use crate::tui::facts;
 use crate::tui::theme::Tone;
 
+/// Columns from which on a step's kind stands beside it.
+const ROOMY: u16 = 56;
+
 /// The current step's place in [`facts::steps`].
 pub fn current(snapshot: &Snapshot) -> usize {
     let run = &snapshot.run;
@@ -62,7 +65,7 @@ pub(super) fn pane(scene: &Scene<'_>, width: u16) -> Pane {
         if at == chosen {
             keep = rows.len();
         }
-        rows.push(row(scene, step, at == chosen).fit(width).into());
+        rows.push(row(scene, step, at == chosen, width).fit(width).into());
     }
     Pane {
         title: "steps".into(),
@@ -85,7 +88,7 @@ fn header(scene: &Scene<'_>, phase: usize) -> Row {
     }
 }
 
-fn row(scene: &Scene<'_>, step: &PlannedStep, chosen: bool) -> Row {
+fn row(scene: &Scene<'_>, step: &PlannedStep, chosen: bool, width: u16) -> Row {
     let run = &scene.snapshot.run;
     let back = run.record(&Task::back(step.id().clone()));
     let forward = run.record(&Task::forward(step.id().clone()));
@@ -112,13 +115,19 @@ fn row(scene: &Scene<'_>, step: &PlannedStep, chosen: bool) -> Row {
         (false, true, None) => "rollback",
         _ => facts::task_word(record.map(|r| &r.state)),
     };
-    scene
+    let named = scene
         .row()
         .put(Tone::Note, cursor)
         .put(tone, format!("{mark} "))
-        .cell(Tone::Plain, step.id().as_str(), 16)
-        .cell(Tone::Quiet, step.action().kind(), 9)
-        .cell(tone, word, 9)
+        .cell(Tone::Plain, step.id().as_str(), 17)
+        .gap(1);
+    // The kind gives way: whether there is an undo has to be seen.
+    let row = if width < ROOMY {
+        named
+    } else {
+        named.cell(Tone::Quiet, step.action().kind(), 9)
+    };
+    row.cell(tone, word, 9)
         .number(Tone::Quiet, took(scene, record), 6)
         .gap(1)
         .put(Tone::Quiet, back_word(step.reversal()))

@@ -31,6 +31,19 @@ pub enum Verb {
     Run(Run),
     /// Show where a run stands
     Status(Status),
+    /// Ask something of the lead.
+    #[command(flatten)]
+    Request(Request),
+    /// Print a shell's completions
+    Completions {
+        /// For this shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What may be asked of the lead, from any terminal.
+#[derive(Debug, Subcommand)]
+pub enum Request {
     /// Start nothing new; running work stops at its next safe point
     Hold(Hold),
     /// End a hold
@@ -55,11 +68,6 @@ pub enum Verb {
     Rollback(Rollback),
     /// Take every phase back, to the start
     Unwind(Unwind),
-    /// Print a shell's completions
-    Completions {
-        /// For this shell.
-        shell: clap_complete::Shell,
-    },
 }
 
 /// `demo`.

@@ -38,6 +38,12 @@ pub fn clean_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.lines().map(clean)
 }
 
+/// The text with each line [`clean`] and its line ends kept.
+pub fn clean_text(text: &str) -> String {
+    let lines: Vec<_> = clean_lines(text).collect();
+    lines.join("\n")
+}
+
 fn replacement(c: char) -> char {
     match c {
         '\n' | '\t' => ' ',

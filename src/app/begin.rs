@@ -14,6 +14,7 @@ use crate::pg::introspect;
 use crate::pg::session::{Purpose, open};
 use crate::plan::Plan;
 use crate::plan::compile::{Refusal, compile, tables};
+use crate::run::event::RunId;
 use crate::runbook::Runbook;
 
 /// A plan, or what speaks against it.
@@ -48,9 +49,13 @@ pub(super) enum Begun {
     Ready(Box<Ready>),
     /// The plan cannot be made.
     Refused(Vec<Refusal>),
+    /// By this very runbook it is done already: whoever starts a killed lead
+    /// again does not know whether it was killed before the end or after it.
+    Finished(RunId),
 }
 
-/// Resumes the cutover's open run; creates one where there is none.
+/// Resumes the cutover's open run; creates one where there is none, unless the
+/// last one has finished by the same runbook.
 ///
 /// # Errors
 /// `BeginError`, with its hints.
@@ -63,6 +68,9 @@ pub(super) async fn begin(
     if let Some(run) = lobby.open_run(&runbook.cutover.id).await? {
         let ready = lobby.resume(&run, &runbook.hash, take_over).await?;
         return Ok(Begun::Ready(Box::new(ready)));
+    }
+    if let Some(run) = lobby.finished(&runbook.cutover.id, &runbook.hash).await? {
+        return Ok(Begun::Finished(run));
     }
     match plan(runbook, &places).await? {
         Compiled::Plan(plan) => {

@@ -19,13 +19,14 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::begin::{Begun, begin};
 use super::lead::{Lead, Lost, Voice};
 use super::source::{Surroundings, places, read};
-use super::{Exit, clean_lines, logging, refuse};
+use super::{Exit, logging, nothing_left, refuse};
 use crate::cli::{Demo, Source};
 use crate::driver::Places;
 use crate::report::format;
 use crate::runbook::Runbook;
 use crate::sandbox::load::{Check, Deployment, Figures, LoadOptions, Meter, Snapshot, create_shop};
 use crate::sandbox::{Cluster, Options};
+use crate::text::clean_text;
 use crate::tui;
 
 /// The demo's database.
@@ -61,12 +62,10 @@ pub(super) async fn run(demo: &Demo) -> color_eyre::Result<Exit> {
     let shop = Deployment::start(LoadOptions::new(&dsn, rows, &stage.flags));
 
     let (runbook, places) = stage.runbook()?;
-    let begun = begin(&runbook, places.clone(), None).await?;
-    let Begun::Ready(ready) = begun else {
-        let Begun::Refused(refusals) = begun else {
-            unreachable!("begun is ready or refused");
-        };
-        return refuse(&refusals);
+    let ready = match begin(&runbook, places.clone(), None).await? {
+        Begun::Ready(ready) => ready,
+        Begun::Refused(refusals) => return refuse(&refusals),
+        Begun::Finished(run) => return nothing_left(&run),
     };
     let lead = Lead::start(*ready, &places)?;
     let teller = demo.auto.then(|| tell(shop.meter()));
@@ -105,7 +104,7 @@ fn verdict(figures: &Snapshot, check: &Check, clean: bool) -> Vec<String> {
             &figures.new.last_errors,
         ];
         let seen = seen.into_iter().flatten();
-        words.extend(seen.map(|example| clean_lines(example)));
+        words.extend(seen.map(|example| clean_text(example)));
     }
     words
 }

@@ -194,12 +194,16 @@ async fn pass_on(mut requests: mpsc::Receiver<tui::Request>, asker: Asker) {
     }
 }
 
-/// What a run's standing means for whoever called us.
+/// What a run's standing means for whoever called us: 0 only for one that is
+/// finished, or that nothing stops and that a person has left to itself.
 pub(super) fn exit_of(snapshot: &Snapshot) -> Exit {
-    match (snapshot.run.outcome, snapshot.state) {
+    let run = &snapshot.run;
+    match (run.outcome, snapshot.state) {
         (Some(Outcome::Finished), _) => Exit::Fine,
         (Some(Outcome::RolledBack), _) => Exit::RolledBack,
         (None, State::Stuck | State::InDoubt) => Exit::Stuck,
+        // Whatever still goes on under the hold, such as the way back.
+        (None, _) if run.hold.is_some() || run.rollback.is_some() => Exit::Held,
         (None, State::Held | State::Holding) => Exit::Held,
         // Left without knowing how it stands.
         (None, State::Reconnecting) => Exit::Error,

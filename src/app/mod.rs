@@ -22,7 +22,8 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Verb};
 use crate::plan::compile::Refusal;
-use crate::text::clean;
+use crate::run::event::RunId;
+use crate::text::{clean, clean_text};
 
 /// What the process answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub fn main(cli: Cli) -> color_eyre::Result<ExitCode> {
         Ok(exit) => exit,
         Err(error) => {
             let words = format!("error: {error:#}");
-            writeln!(io::stderr(), "{}", clean_lines(&words))?;
+            writeln!(io::stderr(), "{}", clean_text(&words))?;
             Exit::Error
         }
     };
@@ -78,9 +79,6 @@ pub fn main(cli: Cli) -> color_eyre::Result<ExitCode> {
 }
 
 async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
-    if let Some((remote, ask)) = remote::request(&verb) {
-        return remote::ask(remote, ask).await;
-    }
     match &verb {
         Verb::Demo(demo) => demo::run(demo).await,
         Verb::Check(check) => check::run(check),
@@ -91,7 +89,10 @@ async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
             clap_complete::generate(*shell, &mut command, "pgcutover", &mut io::stdout());
             Ok(Exit::Fine)
         }
-        _ => unreachable!("every other verb is a request"),
+        Verb::Request(request) => {
+            let (remote, ask) = remote::request(request);
+            remote::ask(remote, ask).await
+        }
     }
 }
 
@@ -99,7 +100,7 @@ async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
 fn refuse(refusals: &[Refusal]) -> color_eyre::Result<Exit> {
     let mut err = io::stderr().lock();
     for refusal in refusals {
-        writeln!(err, "error: {}\n", clean_lines(&refusal.to_string()))?;
+        writeln!(err, "error: {}\n", clean_text(&refusal.to_string()))?;
     }
     let reasons = match refusals.len() {
         1 => "1 reason".to_owned(),
@@ -109,8 +110,12 @@ fn refuse(refusals: &[Refusal]) -> color_eyre::Result<Exit> {
     Ok(Exit::Usage)
 }
 
-/// Cleans a text of several lines.
-fn clean_lines(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(clean).collect();
-    lines.join("\n")
+/// Says that a runbook's run has finished; nothing has been changed.
+fn nothing_left(run: &RunId) -> color_eyre::Result<Exit> {
+    let run = clean(&run.0).into_owned();
+    writeln!(
+        io::stdout(),
+        "run {run} has finished by this runbook: nothing is left to do"
+    )?;
+    Ok(Exit::Fine)
 }

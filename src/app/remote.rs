@@ -19,6 +19,7 @@ use crate::pg::session::{Purpose, Session, open};
 use crate::run::Run;
 use crate::run::event::{Answer, Percent, RunId, Task};
 use crate::run::evolve::fold;
+use crate::run::fault::{Fault, Trouble};
 use crate::runbook::{ConnectionSource, GateId, PhaseId, RoleId, StepId};
 use crate::store::verify::Head;
 use crate::store::{intents, migrate, read as journal, runs};
@@ -26,6 +27,9 @@ use crate::text::clean;
 
 /// How long a verb waits for the lead's answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What is said where there is no journal.
+const NEVER: &str = "no run has ever been started there\n\
+                     hint: `--runbook`, `--url-env` or `--service` names another journal";
 /// Time between two looks.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -40,13 +44,9 @@ pub(super) struct Seen {
 /// # Errors
 /// No way to the journal, no run there, or more than one.
 pub(super) async fn find(remote: &Remote, purpose: Purpose) -> color_eyre::Result<Seen> {
-    let source = journal_of(remote)?;
-    let target = resolve(&source, &Surroundings::of_the_process())?;
-    let session = open(&target, purpose).await?;
+    let session = enter(remote, purpose).await?;
     if migrate::version(&session).await?.is_none() {
-        bail!(
-            "no run has ever been started in `{target}`\nhint: `--runbook`, `--url-env` or `--service` names another journal"
-        );
+        bail!(NEVER);
     }
     let id = match &remote.run {
         Some(id) => RunId(id.clone()),
@@ -55,6 +55,13 @@ pub(super) async fn find(remote: &Remote, purpose: Purpose) -> color_eyre::Resul
     let events = journal::events(&session, &id, &Head::default()).await?;
     let run = fold(&events)?.ok_or_else(|| eyre!("there is no run `{}` here", clean(&id.0)))?;
     Ok(Seen { session, run })
+}
+
+/// A session on the journal's database.
+async fn enter(remote: &Remote, purpose: Purpose) -> color_eyre::Result<Session> {
+    let source = journal_of(remote)?;
+    let target = resolve(&source, &Surroundings::of_the_process())?;
+    Ok(open(&target, purpose).await?)
 }
 
 fn journal_of(remote: &Remote) -> color_eyre::Result<ConnectionSource> {
@@ -110,17 +117,10 @@ async fn only_run(session: &Session) -> color_eyre::Result<RunId> {
 /// # Errors
 /// The way to the journal; no answer in time.
 pub(super) async fn ask(remote: &Remote, ask: Ask) -> color_eyre::Result<Exit> {
-    let purpose = match ask {
-        Ask::Hold { .. } => Purpose::Hold,
-        _ => Purpose::Intent,
+    let (session, id) = match &ask {
+        Ask::Hold { reason } => hold(remote, reason).await?,
+        _ => request_having_seen(remote, &ask).await?,
     };
-    let Seen { session, run } = find(remote, purpose).await?;
-    let saw = Head {
-        seq: run.material,
-        hash: run.head_hash.clone(),
-    };
-    let json = serde_json::to_value(&ask)?;
-    let id = intents::request(&session, &run.id, &json, Some(&saw)).await?;
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
         if let Some(reply) = intents::reply_of(&session, id).await? {
@@ -137,6 +137,37 @@ pub(super) async fn ask(remote: &Remote, ask: Ask) -> color_eyre::Result<Exit> {
     Ok(Exit::Error)
 }
 
+/// Holds without a look at the journal: whoever may do nothing else may hold.
+async fn hold(remote: &Remote, reason: &str) -> color_eyre::Result<(Session, i64)> {
+    let session = enter(remote, Purpose::Hold).await?;
+    match intents::hold(&session, reason, remote.run.as_deref()).await {
+        Ok(id) => Ok((session, id)),
+        Err(fault) if fault.trouble == Trouble::Changed => bail!(NEVER),
+        Err(fault) => bail!(hinted(&fault)),
+    }
+}
+
+/// A request that rests on how the run stands now.
+async fn request_having_seen(remote: &Remote, ask: &Ask) -> color_eyre::Result<(Session, i64)> {
+    let Seen { session, run } = find(remote, Purpose::Intent).await?;
+    let saw = Head {
+        seq: run.material,
+        hash: run.head_hash.clone(),
+    };
+    let json = serde_json::to_value(ask)?;
+    match intents::request(&session, &run.id, &json, Some(&saw)).await {
+        Ok(id) => Ok((session, id)),
+        Err(fault) => bail!(hinted(&fault)),
+    }
+}
+
+/// A fault with its way out.
+fn hinted(fault: &Fault) -> String {
+    let hint = fault.hint.as_ref();
+    let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
+    format!("{fault}{hint}")
+}
+
 fn answer(ask: &Ask, reply: Reply) -> color_eyre::Result<Exit> {
     match reply {
         Reply::Accepted | Reply::NotYetRecorded => {
@@ -150,11 +181,10 @@ fn answer(ask: &Ask, reply: Reply) -> color_eyre::Result<Exit> {
     }
 }
 
-/// The request that a verb makes, and where it goes; `None` for verbs that
-/// make none.
-pub(super) fn request(verb: &cli::Verb) -> Option<(&Remote, Ask)> {
-    use cli::Verb;
-    Some(match verb {
+/// What a request asks, and where it goes.
+pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
+    use cli::Request as Verb;
+    match request {
         Verb::Hold(hold) => {
             let reason = hold.reason.clone();
             (&hold.remote, Ask::Hold { reason })
@@ -196,12 +226,7 @@ pub(super) fn request(verb: &cli::Verb) -> Option<(&Remote, Ask)> {
             let reason = unwind.reason.clone();
             (&unwind.remote, Ask::Unwind { reason })
         }
-        Verb::Demo(_)
-        | Verb::Check(_)
-        | Verb::Run(_)
-        | Verb::Status(_)
-        | Verb::Completions { .. } => return None,
-    })
+    }
 }
 
 fn signature(sign: &cli::Sign) -> Ask {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use super::begin::{Begun, Compiled, begin, plan};
 use super::lead::{Lead, Lost, Voice};
 use super::source::{Surroundings, places, read};
-use super::{Exit, check, logging, refuse};
+use super::{Exit, check, logging, nothing_left, refuse};
 use crate::cli::Run;
 
 use crate::report;
@@ -37,6 +37,7 @@ pub(super) async fn run(run: &Run) -> color_eyre::Result<Exit> {
     let places = places(runbook, &run.source.runbook, &surroundings)?;
     match begin(runbook, places.clone(), run.take_over.as_deref()).await? {
         Begun::Refused(refusals) => refuse(&refusals),
+        Begun::Finished(run) => nothing_left(&run),
         Begun::Ready(ready) => {
             let lead = Lead::start(*ready, &places)?;
             match on_screen {

@@ -16,7 +16,7 @@ use crate::engine::snapshot::{Link, State};
 use crate::pg::session::Purpose;
 use crate::report::status::Status;
 use crate::run::Outcome;
-use crate::store::status;
+use crate::store::{lease, status};
 use crate::text::clean;
 
 /// A picture older than this is not the lead's any more.
@@ -45,9 +45,13 @@ pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
     Ok(exit_of(&seen, &status))
 }
 
-/// The lead's picture, where somebody leads. One that is behind the journal is
-/// waited for: what has been accepted is to be seen.
+/// The lead's picture, where somebody leads: one that was left or killed a
+/// moment ago has a fresh picture, and no session. A picture that is behind the
+/// journal is waited for: what has been accepted is to be seen.
 async fn led(seen: &Seen) -> color_eyre::Result<Option<Status>> {
+    if !lease::attended(&seen.session, &seen.run.id).await? {
+        return Ok(None);
+    }
     let began = Instant::now();
     loop {
         let newest = status::newest(&seen.session, &seen.run.id).await?;

@@ -1,29 +1,20 @@
 //! Starts or resumes a run: what is true before the first turn.
 //!
-//! Owns the order: connect, look, install the schema, take the lease, read the
-//! journal, copy the lease to the other databases. A resume is the same way
-//! with a plan that is there already.
+//! Owns the order: connect, look, install the schema, compare the runbook, reach
+//! the other databases, open the local log; then take the lease, read the
+//! journal, copy the lease. A take-over that cannot go on evicts nobody.
 
-use std::collections::{BTreeMap, VecDeque};
+mod ready;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-
-use super::heartbeat::Heartbeat;
-use super::hold::Latch;
-use super::link::Link;
-use super::questions::Questions;
-use super::tasks::Tasks;
-use super::{Asker, Driver, Ended, Handle, Places, publish};
-use crate::engine::memory::Memory;
-use crate::engine::posture::{self, Standing};
-use crate::engine::snapshot;
+use super::Places;
 use crate::pg::session::{OpenError, Purpose, Session, open};
 use crate::plan::Plan;
-use crate::reading::server::Readings;
 use crate::run::Run;
-use crate::run::event::{Event, RunId};
+use crate::run::event::{Event, EventKind, RunId};
 use crate::run::evolve::fold;
 use crate::run::fault::Fault;
 use crate::runbook::ConnectionId;
@@ -31,10 +22,15 @@ use crate::store::journal::{Journal, ResumeError};
 use crate::store::lease::{self, Claim, EXPIRY, Lease, TakeError};
 use crate::store::local::{self, LocalLog};
 use crate::store::migrate::{self, MigrateError};
+use crate::store::read;
 use crate::store::runs::{self, CreateError, NewRun};
+use crate::store::verify::Head;
 
-/// Inputs that may wait; progress beyond that is lost, everything else waits.
-const QUEUE: usize = 1024;
+pub use ready::Ready;
+
+/// How long any of it may take; a take-over waits for transactions of the
+/// former lead, up to 8 s at a time.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Why there is no run to drive.
 #[derive(Debug, thiserror::Error)]
@@ -86,17 +82,6 @@ pub struct Lobby {
     places: Arc<Places>,
 }
 
-/// A run that this process leads, not turning yet.
-pub struct Ready {
-    places: Arc<Places>,
-    journal: Journal,
-    run: Run,
-    events: Vec<Event>,
-    unsaid: Vec<Event>,
-    user: String,
-    roles: std::collections::BTreeSet<String>,
-}
-
 impl Lobby {
     /// Connects to the journal's database; changes nothing.
     ///
@@ -122,23 +107,58 @@ impl Lobby {
         Ok(runs::open_run(&self.session, cutover).await?)
     }
 
+    /// The cutover's newest run, where it has finished by this very runbook.
+    ///
+    /// # Errors
+    /// The server's, or a journal that cannot be followed.
+    pub async fn finished(
+        &self,
+        cutover: &str,
+        runbook_hash: &str,
+    ) -> Result<Option<RunId>, BeginError> {
+        if migrate::version(&self.session).await?.is_none() {
+            return Ok(None);
+        }
+        let runs = runs::list(&self.session).await?;
+        let newest = runs.into_iter().find(|run| run.cutover == cutover);
+        let Some(newest) = newest.filter(|run| run.ended.as_deref() == Some("finished")) else {
+            return Ok(None);
+        };
+        let events = read::events(&self.session, &newest.run, &Head::default()).await;
+        let plan = events
+            .map_err(ResumeError::from)?
+            .into_iter()
+            .find_map(|event| match event.kind {
+                EventKind::RunCreated { plan, .. } => Some(plan),
+                _ => None,
+            });
+        let same = plan.is_some_and(|plan| plan.body.runbook_hash == runbook_hash);
+        Ok(same.then_some(newest.run))
+    }
+
     /// Creates a run, as its lead.
     ///
     /// # Errors
     /// [`BeginError`]; another terminal may have been faster.
     pub async fn create(mut self, plan: Plan) -> Result<Ready, BeginError> {
-        migrate::install(&mut self.session).await?;
+        let canceller = self.session.canceller();
+        let installed = migrate::install(&mut self.session);
+        canceller.within(LONGEST, installed).await?;
+        let others = reach_others(&self.places, &plan).await?;
         let plan = Arc::new(plan);
         let new = NewRun {
             plan: &plan,
             host: &self.places.host,
             tool: env!("CARGO_PKG_VERSION"),
         };
-        let lease = runs::create(&mut self.session, &new).await?;
-        self.lead(lease).await
+        let created = runs::create(&mut self.session, &new);
+        let lease = canceller.within(LONGEST, created).await?;
+        let log = self.log(&lease.run)?;
+        self.lead(lease, log, others).await
     }
 
     /// Resumes a run, as its lead. `runbook_hash` is of the runbook at hand.
+    /// Whoever leads is evicted last, when nothing else stands in the way.
     ///
     /// # Errors
     /// [`BeginError::Busy`] where somebody leads it.
@@ -148,7 +168,9 @@ impl Lobby {
         runbook_hash: &str,
         take_over: Option<&str>,
     ) -> Result<Ready, BeginError> {
-        migrate::install(&mut self.session).await?;
+        let canceller = self.session.canceller();
+        let installed = migrate::install(&mut self.session);
+        canceller.within(LONGEST, installed).await?;
         let host = self.places.host.clone();
         let claim = Claim {
             run,
@@ -156,28 +178,45 @@ impl Lobby {
             expiry: EXPIRY,
             reason: take_over,
         };
-        let taken = lease::take(&mut self.session, &claim).await;
-        let lease = taken.map_err(|error| match error {
-            TakeError::Busy(_) => BeginError::Busy(error),
-            error => BeginError::Take(error),
-        })?;
-        let ready = self.lead(lease).await?;
-        if ready.run.plan.body.runbook_hash != runbook_hash {
+        let asked = lease::may_take(&self.session, &claim);
+        canceller.within(LONGEST, asked).await.map_err(refused)?;
+        let start = Head::default();
+        let read = read::events(&self.session, run, &start);
+        let events = canceller.within(LONGEST, read).await;
+        let former = folded(&events.map_err(ResumeError::Read)?)?;
+        if former.plan.body.runbook_hash != runbook_hash {
             return Err(BeginError::Changed { run: run.clone() });
         }
-        Ok(ready)
+        let others = reach_others(&self.places, &former.plan).await?;
+        let log = self.log(run)?;
+        let taken = lease::take(&mut self.session, &claim);
+        let lease = canceller.within(LONGEST, taken).await.map_err(refused)?;
+        self.lead(lease, log, others).await
     }
 
-    /// Reads the journal as its lead, and makes the other databases ready.
-    async fn lead(self, lease: Lease) -> Result<Ready, BeginError> {
+    fn log(&self, run: &RunId) -> Result<LocalLog, BeginError> {
         let dir = self.places.log_dir.as_deref().ok_or(BeginError::NoHome)?;
-        let log = LocalLog::open(dir, &lease.run)?;
-        let (user, roles) = who(&self.session).await?;
+        Ok(LocalLog::open(dir, run)?)
+    }
+
+    /// Reads the journal as its lead, and lets the lease fence transactions in
+    /// the plan's other databases too.
+    async fn lead(
+        self,
+        lease: Lease,
+        log: LocalLog,
+        others: Vec<Session>,
+    ) -> Result<Ready, BeginError> {
+        let asked = who(&self.session);
+        let (user, roles) = self.session.canceller().within(LONGEST, asked).await?;
         let (journal, resumed) = Journal::open(self.session, lease, log).await?;
-        let run =
-            fold(&resumed.events).map_err(|illegal| BeginError::Broken(illegal.to_string()))?;
-        let run = run.ok_or_else(|| BeginError::Broken("it is empty".into()))?;
-        copy_lease(&self.places, &run.plan, journal.lease()).await?;
+        let run = folded(&resumed.events)?;
+        for mut other in others {
+            let canceller = other.canceller();
+            let copied = lease::copy(&mut other, journal.lease());
+            let copied = canceller.within(LONGEST, copied).await;
+            copied.map_err(BeginError::Take)?;
+        }
         Ok(Ready {
             places: self.places,
             journal,
@@ -190,71 +229,15 @@ impl Lobby {
     }
 }
 
-impl Ready {
-    /// The lease that it holds.
-    pub fn lease(&self) -> &Lease {
-        self.journal.lease()
-    }
+fn folded(events: &[Event]) -> Result<Run, BeginError> {
+    let run = fold(events).map_err(|illegal| BeginError::Broken(illegal.to_string()))?;
+    run.ok_or_else(|| BeginError::Broken("it is empty".into()))
+}
 
-    /// The run as the journal has it.
-    pub fn run(&self) -> &Run {
-        &self.run
-    }
-
-    /// Begins to turn. `readings` come from the monitor.
-    ///
-    /// # Errors
-    /// A connection that the plan names and the places do not.
-    pub fn start(self, readings: watch::Receiver<Readings>) -> Result<Handle, BeginError> {
-        let target = target(&self.places, &self.run.plan.body.journal)?.clone();
-        let (outbox, inbox) = mpsc::channel(QUEUE);
-        let run = Arc::new(self.run);
-        let events = Arc::new(self.events);
-        let mut first = publish::blank(Arc::clone(&run), Arc::clone(&events), self.user.clone());
-        let standing = Standing {
-            link: snapshot::Link::Up,
-            led: true,
-            latched: false,
-        };
-        posture::describe(&mut first, &Memory::default(), &standing);
-        let (publisher, snapshots) = watch::channel(Arc::new(first));
-        let latch = Latch::default();
-        let lease = self.journal.lease().clone();
-        let driver = Driver {
-            questions: Questions::new(&self.places),
-            places: self.places,
-            user: self.user,
-            roles: self.roles,
-            run,
-            events,
-            memory: Memory::default(),
-            link: Link::new(target.clone(), self.journal),
-            latch: latch.clone(),
-            tasks: Tasks::default(),
-            _heartbeat: Heartbeat::start(target, lease, outbox.clone()),
-            readings,
-            inbox,
-            outbox: outbox.clone(),
-            waiting: VecDeque::new(),
-            seen: std::collections::BTreeSet::new(),
-            replies: VecDeque::new(),
-            leaving: None,
-            publisher,
-        };
-        let unsaid = self.unsaid;
-        let task: JoinHandle<Result<(), Ended>> = tokio::spawn(async move {
-            let mut driver = driver;
-            driver.admit_loss(&unsaid).await?;
-            driver.turn().await
-        });
-        Ok(Handle {
-            snapshots,
-            asker: Asker {
-                inbox: outbox,
-                latch,
-            },
-            task,
-        })
+fn refused(error: TakeError) -> BeginError {
+    match error {
+        TakeError::Busy(_) => BeginError::Busy(error),
+        error => BeginError::Take(error),
     }
 }
 
@@ -267,9 +250,7 @@ fn target<'a>(
 }
 
 /// Who this login is, and every role that it belongs to.
-async fn who(
-    session: &Session,
-) -> Result<(String, std::collections::BTreeSet<String>), BeginError> {
+async fn who(session: &Session) -> Result<(String, BTreeSet<String>), BeginError> {
     let query = "SELECT session_user::text, pgcutover.roles_of(session_user)::text[]";
     let row = session.client().query_one(query, &[]).await;
     let row = row.map_err(|error| session.describe(&error))?;
@@ -277,8 +258,8 @@ async fn who(
     Ok((row.get(0), roles.into_iter().collect()))
 }
 
-/// Lets the lease fence transactions in the plan's other databases too.
-async fn copy_lease(places: &Places, plan: &Plan, lease: &Lease) -> Result<(), BeginError> {
+/// Opens the plan's other databases that it changes, ready for the lease's copy.
+async fn reach_others(places: &Places, plan: &Plan) -> Result<Vec<Session>, BeginError> {
     let mut others = BTreeMap::new();
     for phase in plan.phases() {
         for step in phase.steps.iter().chain(phase.rollback.iter().flatten()) {
@@ -288,12 +269,13 @@ async fn copy_lease(places: &Places, plan: &Plan, lease: &Lease) -> Result<(), B
             }
         }
     }
+    let mut sessions = Vec::new();
     for target in others.into_values() {
         let mut session = open(target, Purpose::Lead).await?;
-        migrate::install(&mut session).await?;
-        lease::copy(&mut session, lease)
-            .await
-            .map_err(BeginError::Take)?;
+        let canceller = session.canceller();
+        let installed = migrate::install(&mut session);
+        canceller.within(LONGEST, installed).await?;
+        sessions.push(session);
     }
-    Ok(())
+    Ok(sessions)
 }

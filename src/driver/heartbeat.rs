@@ -3,6 +3,8 @@
 //! Owns that session. A heart that finds its lease gone says so once; a server
 //! that is away is waited for.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -12,6 +14,10 @@ use super::Incoming;
 use crate::pg::connect::Target;
 use crate::pg::session::{Purpose, Session, open};
 use crate::store::lease::{self, BEAT, Lease};
+
+/// A beat that takes longer is none: the session is opened anew. A take-over's
+/// transaction may hold one back for a moment.
+const LATE: Duration = Duration::from_secs(3);
 
 /// A beating heart; dropping it stops it.
 pub struct Heartbeat(JoinHandle<()>);
@@ -40,7 +46,6 @@ impl Heartbeat {
                     }
                     Err(why) => {
                         debug!("no heartbeat: {why}");
-                        session = None;
                     }
                 }
             }
@@ -48,24 +53,26 @@ impl Heartbeat {
     }
 }
 
+/// Whether the lease is still there, by a session that is opened where there is none.
 async fn beat(
     target: &Target,
     lease: &Lease,
     session: &mut Option<Session>,
 ) -> Result<bool, String> {
-    if session.is_none() {
-        let opened = open(target, Purpose::Control)
-            .await
-            .map_err(|e| e.to_string())?;
-        lease::attend(&opened, lease)
-            .await
-            .map_err(|fault| fault.to_string())?;
-        *session = Some(opened);
-    }
-    match session {
-        Some(session) => lease::beat(session, lease)
-            .await
-            .map_err(|fault| fault.to_string()),
-        None => Ok(true),
-    }
+    let open = match session.take() {
+        Some(open) => open,
+        None => {
+            let opened = open(target, Purpose::Control).await;
+            let opened = opened.map_err(|error| error.to_string())?;
+            let attended = lease::attend(&opened, lease);
+            let attended = opened.canceller().within(LATE, attended).await;
+            attended.map_err(|fault| fault.to_string())?;
+            opened
+        }
+    };
+    let canceller = open.canceller();
+    let beaten = canceller.within(LATE, lease::beat(&open, lease)).await;
+    let led = beaten.map_err(|fault| fault.to_string())?;
+    *session = Some(open);
+    Ok(led)
 }

@@ -2,8 +2,9 @@
 //!
 //! Owns the one exception to "append before publish": a hold has to be
 //! possible while the journal cannot be written. The latch stops new chunks
-//! and gives up waiting statements directly; the engine then records the hold
-//! as soon as the journal answers ("not yet recorded" until then).
+//! and gives up waiting statements directly, without the loop ([`super::tasks`]);
+//! the engine then records the hold as soon as the journal answers ("not yet
+//! recorded" until then).
 
 use tokio::sync::watch;
 

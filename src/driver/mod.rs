@@ -10,7 +10,9 @@
 //!
 //! - [`begin`]: starts or resumes a run; what is true before the first turn.
 //! - [`turn`]: the loop.
-//! - [`link`]: the journal's connection, lost and found again.
+//! - [`requests`]: what people ask, and the answers.
+//! - [`link`]: the journal's connection, lost and found again; [`outage`]: what
+//!   is made good then.
 //! - [`tasks`], [`perform`], [`exec`]: effects.
 //! - [`questions`]: boolean queries of gates and probes.
 //! - [`heartbeat`]: says that the lead is alive.
@@ -22,9 +24,11 @@ pub mod exec;
 pub mod heartbeat;
 pub mod hold;
 pub mod link;
+pub mod outage;
 pub mod perform;
 pub mod publish;
 pub mod questions;
+pub mod requests;
 pub mod tasks;
 pub mod turn;
 
@@ -177,5 +181,7 @@ pub struct Driver {
     seen: BTreeSet<IntentId>,
     replies: VecDeque<(IntentId, Reply)>,
     leaving: Option<Leaving>,
+    /// Why the local log is behind, as it was last said.
+    log_trouble: Option<String>,
     publisher: watch::Sender<Arc<Snapshot>>,
 }

@@ -13,13 +13,17 @@ mod wait;
 use tokio::sync::watch;
 
 use super::tasks::Lever;
+use super::turn::at_now;
 use super::{Driver, Incoming, questions};
-use crate::engine::message::{Effect, Message};
-use crate::engine::proceed;
+use crate::engine::message::{Effect, Message, Outcome};
+use crate::engine::{hear, proceed};
 use crate::monitor::worst_lag;
+use crate::pg::connect::Target;
 use crate::pg::lease::Lease;
 use crate::pg::step::Stop;
-use crate::run::event::Task;
+use crate::plan::StepPlace;
+use crate::run::event::{Direction, Task};
+use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::Progress;
 use crate::runbook::{Action, Condition, GateId, Signal, Wait};
 
@@ -31,20 +35,35 @@ impl Driver {
             Effect::Probe { task } => self.start_probe(&task),
             Effect::Stop { task } => self.tasks.stop(&task, Stop::AtSafePoint),
             Effect::Cancel { task } => self.tasks.stop(&task, Stop::Now),
-            Effect::Sample { gate } => self.sample(&gate),
+            Effect::Sample { gate, question } => self.sample(&gate, question),
             Effect::Reply { intent, reply } => self.reply(intent, reply).await,
         }
     }
 
+    /// Starts a task. What cannot be started ends at once: a flight lands.
     fn start(&mut self, task: &Task) {
-        let run = std::sync::Arc::clone(&self.run);
-        let Some(place) = run.plan.step(&task.step) else {
-            return;
+        let started = match task.direction {
+            // Set since the decision; the engine's next one knows.
+            Direction::Forward if self.latch.is_set() => {
+                Err(Fault::new(Trouble::Interrupted, "held before it began"))
+            }
+            _ => self.start_action(task),
         };
+        if let Err(fault) = started {
+            let (lever, _) = stop_lever();
+            let outcome = Outcome::NotDone(fault);
+            self.tasks.start(task, lever, async move { outcome });
+        }
+    }
+
+    fn start_action(&mut self, task: &Task) -> Result<(), Fault> {
+        let run = std::sync::Arc::clone(&self.run);
+        let place = run.plan.step(&task.step);
+        let place = place.ok_or_else(|| Fault::new(Trouble::Other, "the plan has no such step"))?;
         match proceed::action_of(place.step, task) {
-            Some(Action::Sql(action)) => self.start_sql(task, place, action),
-            Some(Action::Backfill(spec)) => self.start_backfill(task, place, spec),
-            Some(Action::Parity(spec)) => self.start_parity(task, place, spec),
+            Some(Action::Sql(action)) => self.start_sql(task, place, action)?,
+            Some(Action::Backfill(spec)) => self.start_backfill(task, place, spec)?,
+            Some(Action::Parity(spec)) => self.start_parity(task, place, spec)?,
             Some(Action::Exec(exec)) => self.start_command(task, exec),
             Some(Action::Wait(Wait::Until {
                 query,
@@ -67,9 +86,19 @@ impl Driver {
             // A person's and the clock's: nothing to start.
             Some(Action::Manual(_) | Action::Wait(Wait::For(_))) | None => {}
         }
+        Ok(())
     }
 
-    fn sample(&mut self, gate: &GateId) {
+    /// Where a step runs.
+    fn target_of(&self, place: StepPlace<'_>) -> Result<Target, Fault> {
+        let on = &place.step.step.on;
+        self.places.targets.get(on).cloned().ok_or_else(|| {
+            let message = format!("connection `{on}` has no address here");
+            Fault::new(Trouble::Other, message)
+        })
+    }
+
+    fn sample(&mut self, gate: &GateId, question: u64) {
         let run = std::sync::Arc::clone(&self.run);
         let Some((_, planned)) = run.plan.gate(gate) else {
             return;
@@ -79,10 +108,11 @@ impl Driver {
         };
         let (questions, gate_id) = (self.questions.clone(), gate.clone());
         let (query, on) = (query.clone(), on.clone());
-        self.tasks.start_sample(gate, async move {
+        self.tasks.start_sample(gate, question, async move {
             let (verdict, reason) = questions::verdict(&questions.ask(&on, &query).await);
             Message::Sampled {
                 gate: gate_id,
+                question,
                 verdict,
                 reason,
             }
@@ -101,7 +131,12 @@ impl Driver {
                 Signal::ReplicationLag => worst_lag(&readings.replication, &connection.standbys),
             };
             let guard = guard.id.clone();
-            self.input(Message::Measured { guard, value }).await?;
+            let measured = Message::Measured { guard, value };
+            match self.link.is_up() {
+                true => self.input(measured).await?,
+                // The newest is enough by the time that something follows from it.
+                false => hear(&mut self.memory, &at_now(measured)),
+            }
         }
         Ok(())
     }

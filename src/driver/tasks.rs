@@ -1,21 +1,33 @@
 //! Tasks in flight: how to steer, stop and cancel each.
 //!
-//! Owns their handles; what they do is in `perform`. Dropping this aborts
-//! them all, and an aborted task cancels its statement on the server.
+//! Owns their handles; what they do is in `perform`. The hold's latch reaches
+//! them from here, whatever the loop waits for. Dropping this aborts them all,
+//! and an aborted task cancels its statement on the server.
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::hold::Latch;
 
 use crate::engine::message::{Ended, Message, Outcome};
 use crate::pg::cadence::Control;
 use crate::pg::session::Backend;
 use crate::pg::step::Stop;
-use crate::run::event::Task;
+use crate::run::event::{Direction, Task};
 use crate::run::fault::{Fault, Trouble};
 use crate::runbook::GateId;
+
+/// How long work may take to end when the lead goes: a little longer than a
+/// statement has to end after it was cancelled.
+const FAREWELL: Duration = Duration::from_secs(4);
+/// How long the last cancel requests have to be sent.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
 /// What a task in flight listens to.
 #[derive(Debug, Clone)]
@@ -31,29 +43,62 @@ pub enum Lever {
 enum Whose {
     Task(Task),
     Probe(Task),
-    Gate(GateId),
+    Gate(GateId, u64, AbortHandle),
 }
 
 /// Everything in flight.
-#[derive(Default)]
 pub struct Tasks {
     set: JoinSet<Message>,
     whose: BTreeMap<Id, Whose>,
-    levers: BTreeMap<Task, Lever>,
+    levers: Levers,
+    latch: Latch,
+    /// Pulls the levers when the latch is set.
+    watcher: JoinHandle<()>,
     /// The newest backend that ran a task here: before an unknown outcome is
     /// tried again, it is proved gone.
     pub backends: BTreeMap<Task, watch::Receiver<Option<Backend>>>,
 }
 
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
 impl Tasks {
-    /// Starts a task.
+    /// Nothing in flight yet, and a latch that acts on whatever will be.
+    pub fn new(latch: Latch) -> Self {
+        let levers = Levers::default();
+        let (pulled, mut watched) = (levers.clone(), latch.watch());
+        let watcher = tokio::spawn(async move {
+            while watched.changed().await.is_ok() {
+                if *watched.borrow_and_update() {
+                    pulled.hold();
+                }
+            }
+        });
+        Self {
+            set: JoinSet::new(),
+            whose: BTreeMap::new(),
+            levers,
+            latch,
+            watcher,
+            backends: BTreeMap::new(),
+        }
+    }
+
+    /// Starts a task; one that begins under a set latch finds its lever pulled.
     pub fn start(
         &mut self,
         task: &Task,
         lever: Lever,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) {
-        self.levers.insert(task.clone(), lever);
+        self.levers.all().insert(task.clone(), lever);
+        // After the insertion: the watcher has missed it, or will not.
+        if self.latch.is_set() {
+            self.levers.hold();
+        }
         let name = task.clone();
         let handle = self.set.spawn(async move {
             Message::Ended(Ended {
@@ -86,10 +131,23 @@ impl Tasks {
     pub fn start_sample(
         &mut self,
         gate: &GateId,
+        question: u64,
         work: impl Future<Output = Message> + Send + 'static,
     ) {
         let handle = self.set.spawn(work);
-        self.whose.insert(handle.id(), Whose::Gate(gate.clone()));
+        let whose = Whose::Gate(gate.clone(), question, handle.clone());
+        self.whose.insert(handle.id(), whose);
+    }
+
+    /// Nobody wants the answers to the gates' queries in flight any more.
+    pub fn abandon_samples(&mut self) {
+        self.whose.retain(|_, whose| match whose {
+            Whose::Gate(_, _, query) => {
+                query.abort();
+                false
+            }
+            Whose::Task(_) | Whose::Probe(_) => true,
+        });
     }
 
     /// The next end; a panic in a task is its failure, not ours. Waits for ever
@@ -99,10 +157,8 @@ impl Tasks {
             return std::future::pending().await;
         };
         match joined {
-            Ok((id, message)) => {
-                self.forget(id);
-                message
-            }
+            // An abandoned query may have answered just before.
+            Ok((id, message)) => self.forget(id).map_or(Message::Tick, |_| message),
             Err(error) => {
                 let fault = Fault::new(Trouble::Other, format!("internal error: {error}"));
                 match self.forget(error.id()) {
@@ -116,20 +172,21 @@ impl Tasks {
     fn forget(&mut self, id: Id) -> Option<Whose> {
         let whose = self.whose.remove(&id)?;
         if let Whose::Task(task) = &whose {
-            self.levers.remove(task);
+            self.levers.all().remove(task);
         }
         Some(whose)
     }
 
     /// Paces every backfill and comparison in flight.
-    pub fn pace(&self, control: &Control) {
-        for lever in self.levers.values() {
+    pub fn pace(&self, control: impl Fn(&Task) -> Control) {
+        for (task, lever) in self.levers.all().iter() {
             if let Lever::Pace(sender) = lever {
+                let control = control(task);
                 sender.send_if_modified(|now| {
                     // There is no way back from a stop.
                     let wanted = Control {
                         stop: now.stop,
-                        ..control.clone()
+                        ..control
                     };
                     let changed = *now != wanted;
                     *now = wanted;
@@ -141,21 +198,53 @@ impl Tasks {
 
     /// Ends a task at its safe point, or cancels what it runs.
     pub fn stop(&self, task: &Task, how: Stop) {
-        match self.levers.get(task) {
-            Some(Lever::Stop(sender)) => {
-                sender.send_replace(how);
-            }
-            Some(Lever::Pace(sender)) => {
-                sender.send_modify(|control| control.stop = true);
-            }
-            None => {}
+        if let Some(lever) = self.levers.all().get(task) {
+            lever.stop(how);
         }
     }
 
-    /// The hold's latch: waiting statements are given up at once.
-    pub fn hold(&self) {
-        for lever in self.levers.values() {
-            if let Lever::Stop(sender) = lever {
+    /// Ends everything, for a lead that goes: statements are cancelled, commands
+    /// ended with their process groups, chunks brought to their end; what takes
+    /// longer than 4 s is aborted. What became of it, the next lead finds out.
+    pub async fn shutdown(&mut self) {
+        self.abandon_samples();
+        for lever in self.levers.all().values() {
+            lever.stop(Stop::Now);
+        }
+        let ending = async { while self.set.join_next().await.is_some() {} };
+        if timeout(FAREWELL, ending).await.is_err() {
+            self.set.abort_all();
+            let _ = timeout(FAREWELL, async {
+                while self.set.join_next().await.is_some() {}
+            })
+            .await;
+            sleep(LAST_REQUESTS).await;
+        }
+        self.whose.clear();
+        self.levers.all().clear();
+    }
+
+    /// Whether any task itself (not a probe, not a gate) is in flight.
+    pub fn is_idle(&self) -> bool {
+        self.levers.all().is_empty()
+    }
+}
+
+impl Lever {
+    /// Ends the task at its safe point, or cancels what it runs.
+    fn stop(&self, how: Stop) {
+        match self {
+            Self::Stop(sender) => {
+                sender.send_replace(how);
+            }
+            Self::Pace(sender) => sender.send_modify(|control| control.stop = true),
+        }
+    }
+
+    /// Gives up a statement that waits; begins no further chunk.
+    fn hold(&self) {
+        match self {
+            Self::Stop(sender) => {
                 sender.send_if_modified(|now| {
                     let first = *now == Stop::No;
                     if first {
@@ -164,12 +253,31 @@ impl Tasks {
                     first
                 });
             }
+            Self::Pace(sender) => sender.send_modify(|control| {
+                control.go = false;
+                control.reason = Some("hold".to_owned());
+            }),
         }
     }
+}
 
-    /// Whether any task itself (not a probe, not a gate) is in flight.
-    pub fn is_idle(&self) -> bool {
-        self.levers.is_empty()
+/// The levers of everything in flight; shared by the loop and the latch.
+#[derive(Clone, Default)]
+struct Levers(Arc<Mutex<BTreeMap<Task, Lever>>>);
+
+impl Levers {
+    /// Never held across an await.
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Task, Lever>> {
+        self.0.lock().expect("nothing panics under this lock")
+    }
+
+    /// Holds what goes forward; the way back goes on under a hold.
+    fn hold(&self) {
+        for (task, lever) in self.all().iter() {
+            if task.direction == Direction::Forward {
+                lever.hold();
+            }
+        }
     }
 }
 
@@ -184,10 +292,14 @@ fn lost(whose: Whose, fault: Fault) -> Message {
             done: None,
             how: fault.message,
         },
-        Whose::Gate(gate) => Message::Sampled {
+        Whose::Gate(gate, question, _) => Message::Sampled {
             gate,
+            question,
             verdict: crate::run::event::Verdict::Error,
             reason: fault.message,
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,28 +2,28 @@
 //!
 //! Owns the order decide, append, evolve, publish, perform. An append whose
 //! outcome is not known is never guessed at: the input waits, the link comes
-//! back, the journal is read, and the decision is made again.
+//! back ([`super::outage`]), the journal is read, and the decision is made again.
 
 use std::sync::Arc;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use super::link::{CatchUp, Change, LinkError, Restored};
-use super::{Driver, Ended, Incoming, Leaving, Request, clock};
+use super::link::CatchUp;
+use super::{Driver, Ended, Incoming, Leaving, clock};
 use crate::engine::memory::Flight;
-use crate::engine::message::{Ask, Decision, Input, Intent, IntentId, Message, Outcome, Reply};
-use crate::engine::{decide, hear, throttle};
+use crate::engine::message::{Ask, Decision, Input, Message, Outcome};
+use crate::engine::{decide, hear, proceed, throttle};
 use crate::pg::cadence::Control;
-use crate::run::event::{Actor, Event, EventKind, Percent, Scope, Summary};
+use crate::run::event::{Event, EventKind, Percent, Scope, Summary, Task};
 use crate::run::evolve::evolve;
 use crate::run::fault::{Fault, Trouble};
 use crate::run::{Outcome as RunOutcome, Rollback, Run};
-use crate::store::intents;
+use crate::runbook::Action;
 use crate::store::journal::AppendError;
 
 /// Whether the input was dealt with.
-enum Turn {
+pub(super) enum Turn {
     Done,
     /// The journal is away; the input waits.
     Later,
@@ -35,6 +35,12 @@ impl Driver {
     /// # Errors
     /// [`Ended`].
     pub async fn turn(mut self) -> Result<(), Ended> {
+        let ended = self.turns().await;
+        self.tasks.shutdown().await;
+        ended
+    }
+
+    async fn turns(&mut self) -> Result<(), Ended> {
         let mut ticks = interval(clock::TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut frames = interval(clock::FRAME);
@@ -44,7 +50,7 @@ impl Driver {
             let head = self.run.head;
             tokio::select! {
                 biased;
-                _ = latch.changed() => self.act_on_latch(),
+                _ = latch.changed() => self.publish(),
                 Some(incoming) = self.inbox.recv() => self.take(incoming).await?,
                 message = self.tasks.ended() => self.take(Incoming::Message(message)).await?,
                 change = self.link.change() => self.follow(change).await?,
@@ -76,46 +82,17 @@ impl Driver {
             Incoming::Request(request) => self.request(request).await,
             Incoming::Leave(how) => {
                 self.leaving = Some(how);
-                if how == Leaving::Hold && self.run.hold.is_none() {
-                    let reason = "the lead has left".to_owned();
-                    return self.hold_by_lead(reason).await;
+                match (how, self.run.hold.is_some()) {
+                    (Leaving::AsItIs, _) => Ok(()),
+                    (Leaving::Hold, true) => {
+                        self.latch.clear();
+                        Ok(())
+                    }
+                    (Leaving::Hold, false) => self.hold_by_lead("the lead has left").await,
                 }
-                Ok(())
             }
             Incoming::LeaseLost => Err(Ended::LeaseLost),
         }
-    }
-
-    async fn hold_by_lead(&mut self, reason: String) -> Result<(), Ended> {
-        self.request(Request {
-            id: IntentId(0),
-            ask: Ask::Hold { reason },
-            saw: None,
-            saw_hash: None,
-        })
-        .await
-    }
-
-    /// A request from the lead's own terminal.
-    async fn request(&mut self, request: Request) -> Result<(), Ended> {
-        let hold = matches!(request.ask, Ask::Hold { .. });
-        if !self.link.is_up() && !hold {
-            let why = "the journal cannot be reached: only hold works now".to_owned();
-            self.answer(request.id, Reply::Refused(why));
-            return Ok(());
-        }
-        if !self.link.is_up() {
-            self.answer(request.id, Reply::NotYetRecorded);
-        }
-        self.input(Message::Intent(Intent {
-            id: request.id,
-            by: self.user.clone(),
-            roles: self.roles.clone(),
-            saw: request.saw,
-            saw_hash: request.saw_hash,
-            ask: request.ask,
-        }))
-        .await
     }
 
     /// Hands an input to the engine, or lets it wait for the journal.
@@ -131,7 +108,7 @@ impl Driver {
     }
 
     /// Decides, appends, folds and performs until nothing more follows.
-    async fn settle(&mut self, message: Message) -> Result<Turn, Ended> {
+    pub(super) async fn settle(&mut self, message: Message) -> Result<Turn, Ended> {
         if was_recorded(&message)
             && let Turn::Later = self.catch_up().await?
         {
@@ -140,6 +117,7 @@ impl Driver {
         let mut input = at_now(message);
         loop {
             let run = Arc::clone(&self.run);
+            self.memory.latched = self.latch.is_set();
             let decision = decide(&run, &mut self.memory, &input);
             let quiet = decision.events.is_empty();
             match self.append(&decision).await? {
@@ -165,7 +143,7 @@ impl Driver {
         }
     }
 
-    async fn append(&mut self, decision: &Decision) -> Result<Appended, Ended> {
+    pub(super) async fn append(&mut self, decision: &Decision) -> Result<Appended, Ended> {
         if decision.events.is_empty() {
             return Ok(Appended::Yes);
         }
@@ -176,6 +154,7 @@ impl Driver {
             .await
         {
             Ok(events) => {
+                self.watch_log();
                 self.fold(events)?;
                 Ok(Appended::Yes)
             }
@@ -195,7 +174,7 @@ impl Driver {
     }
 
     /// Folds events in; each one that is folded has been committed.
-    fn fold(&mut self, events: Vec<Event>) -> Result<(), Ended> {
+    pub(super) fn fold(&mut self, events: Vec<Event>) -> Result<(), Ended> {
         for event in events {
             let run = Arc::make_mut(&mut self.run);
             evolve(run, &event).map_err(|illegal| Ended::Broken(illegal.to_string()))?;
@@ -205,7 +184,7 @@ impl Driver {
         Ok(())
     }
 
-    async fn catch_up(&mut self) -> Result<Turn, Ended> {
+    pub(super) async fn catch_up(&mut self) -> Result<Turn, Ended> {
         match self.link.catch_up(&self.run).await {
             Ok(events) => {
                 self.fold(events)?;
@@ -214,61 +193,6 @@ impl Driver {
             Err(CatchUp::Lost(_)) => Ok(Turn::Later),
             Err(CatchUp::Broken(why)) => Err(Ended::Broken(why)),
         }
-    }
-
-    async fn follow(&mut self, change: Change) -> Result<(), Ended> {
-        match change {
-            Change::Requested => self.take_requests().await,
-            Change::Lost => Ok(()),
-            Change::Opened(session) => match self.link.rejoin(*session, &self.run).await {
-                Ok(Some(restored)) => self.resume(restored).await,
-                Ok(None) => Ok(()),
-                Err(LinkError::LeaseLost) => Err(Ended::LeaseLost),
-                Err(LinkError::Broken(why)) => Err(Ended::Broken(why)),
-            },
-        }
-    }
-
-    /// The link is back: says so, then deals with what has waited.
-    async fn resume(&mut self, restored: Restored) -> Result<(), Ended> {
-        self.fold(restored.events)?;
-        let restored_event = EventKind::LinkRestored {
-            outage_ms: u64::try_from(restored.outage.as_millis()).unwrap_or(u64::MAX),
-            error: restored.error,
-        };
-        self.record(vec![restored_event]).await?;
-        self.admit_loss(&restored.unsaid).await?;
-        while self.link.is_up() {
-            let Some(message) = self.waiting.pop_front() else {
-                return self.take_requests().await;
-            };
-            if let Turn::Later = self.settle(message.clone()).await? {
-                self.waiting.push_front(message);
-            }
-        }
-        Ok(())
-    }
-
-    /// Records what happened to the journal itself. Where that fails, the link
-    /// is down again, and will say so again.
-    async fn record(&mut self, events: Vec<EventKind>) -> Result<(), Ended> {
-        if self.run.outcome.is_some() {
-            return Ok(());
-        }
-        let decision = Decision {
-            events,
-            effects: Vec::new(),
-        };
-        self.append(&decision).await.map(|_| ())
-    }
-
-    /// Holds where the server has lost what the local log remembers.
-    pub(super) async fn admit_loss(&mut self, unsaid: &[Event]) -> Result<(), Ended> {
-        if let Some(lost) = loss(unsaid) {
-            self.record(vec![lost]).await?;
-            self.link.journal().accept_loss().await;
-        }
-        Ok(())
     }
 
     async fn tick(&mut self) -> Result<(), Ended> {
@@ -282,104 +206,52 @@ impl Driver {
         Ok(())
     }
 
-    /// Requests that other terminals have put into Postgres.
-    async fn take_requests(&mut self) -> Result<(), Ended> {
-        let journal = self.link.journal();
-        let open = intents::open(journal.session(), &journal.lease().run).await;
-        let open = match open {
-            Ok(open) => open,
-            Err(fault) => {
-                self.link.lost(&fault.message);
-                return Ok(());
+    /// Says once that the local log is behind, and once that it is not any more.
+    fn watch_log(&mut self) {
+        let trouble = self.link.journal().log_trouble();
+        if trouble != self.log_trouble {
+            match &trouble {
+                Some(why) => warn!("{why}; the journal goes on without it"),
+                None => info!("the local log is up to date again"),
             }
-        };
-        for request in open {
-            let id = IntentId(request.id);
-            if !self.seen.insert(id) {
-                continue;
-            }
-            match serde_json::from_value::<Ask>(request.ask) {
-                Ok(ask) => {
-                    info!("{} asks: {}", request.by, ask.verb());
-                    if matches!(ask, Ask::Hold { .. }) {
-                        self.latch.set();
-                    }
-                    self.input(Message::Intent(Intent {
-                        id,
-                        by: request.by,
-                        roles: request.roles,
-                        saw: request.saw,
-                        saw_hash: request.saw_hash,
-                        ask,
-                    }))
-                    .await?;
-                }
-                Err(error) => {
-                    let why = format!("the request is not understood: {error}");
-                    self.reply(id, Reply::Refused(why)).await;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Answers an intent: in Postgres, or on this terminal.
-    pub(super) async fn reply(&mut self, id: IntentId, reply: Reply) {
-        if id.0 <= 0 {
-            self.answer(id, reply);
-            return;
-        }
-        let journal = self.link.journal();
-        let json = serde_json::to_value(&reply).expect("a reply is plain data");
-        match intents::reply(journal.session(), journal.lease(), id.0, &json).await {
-            Ok(()) => {}
-            Err(fault) => {
-                // It is still open there: handled again, and refused or repeated.
-                self.seen.remove(&id);
-                self.link.lost(&fault.message);
-            }
+            self.log_trouble = trouble;
         }
     }
 
-    fn answer(&mut self, id: IntentId, reply: Reply) {
-        self.replies.push_back((id, reply));
-        if self.replies.len() > 20 {
-            self.replies.pop_front();
-        }
-    }
-
-    /// The hold's latch was set: acts before anything is recorded.
-    fn act_on_latch(&mut self) {
-        if self.latch.is_set() {
-            self.tasks.hold();
-        }
-    }
-
-    /// Hands what a backfill may do now to every one in flight.
+    /// Hands what it may do now to every backfill and comparison in flight.
     fn steer(&self) {
-        self.tasks.pace(&self.control());
+        self.tasks.pace(|task| self.control(task));
     }
 
-    /// What a backfill may do now, from the run, the guards and the latch.
-    pub(super) fn control(&self) -> Control {
+    /// What a backfill or a comparison may do now, from the run, the guards and
+    /// the latch. A pause is the backfill's alone: comparing writes nothing.
+    pub(super) fn control(&self, task: &Task) -> Control {
         let held = self.latch.is_set() || self.run.hold.is_some();
+        let paused = self.run.pause.is_some() && self.is_backfill(task);
         let pace = throttle::pace(&self.run, &self.memory);
-        let reason = if held {
-            Some("hold".to_owned())
-        } else if !self.link.is_up() {
-            Some("no journal".to_owned())
-        } else if self.run.pause.is_some() {
-            Some("pause".to_owned())
-        } else {
-            throttle::reason(&pace)
+        let stopped = [
+            (held, "hold"),
+            (!self.link.is_up(), "no journal"),
+            (paused, "pause"),
+        ];
+        let stopped = stopped.iter().find(|(stops, _)| *stops);
+        let reason = match stopped {
+            Some((_, why)) => Some((*why).to_owned()),
+            None => throttle::reason(&pace),
         };
-        let may = !held && self.link.is_up() && self.run.pause.is_none();
+        let may = stopped.is_none();
         Control {
             go: may && pace.effective > Percent::ZERO,
             duty: pace.effective,
             stop: false,
             reason,
         }
+    }
+
+    fn is_backfill(&self, task: &Task) -> bool {
+        let place = self.run.plan.step(&task.step);
+        let action = place.and_then(|place| proceed::action_of(place.step, task));
+        matches!(action, Some(Action::Backfill(_)))
     }
 
     /// Whether the lead may go: at once, or when a hold has come to rest.
@@ -395,13 +267,14 @@ impl Driver {
 }
 
 /// What came of an append.
-enum Appended {
+pub(super) enum Appended {
     Yes,
     HeadMoved,
     Unknown,
 }
 
-fn at_now(message: Message) -> Input {
+/// An input that came in now.
+pub(super) fn at_now(message: Message) -> Input {
     Input {
         now: clock::now(),
         message,
@@ -443,19 +316,4 @@ fn can_wait(fault: &Fault) -> bool {
             fault.trouble,
             Trouble::ReadOnly | Trouble::Resources | Trouble::Cancelled
         )
-}
-
-/// What the server has lost, as a hold.
-fn loss(unsaid: &[Event]) -> Option<EventKind> {
-    let (first, last) = (unsaid.first()?, unsaid.last()?);
-    Some(EventKind::Held {
-        by: Actor::Engine,
-        reason: format!(
-            "the server has lost events {} to {} ({} to {}); check what they did",
-            first.seq,
-            last.seq,
-            first.kind.tag(),
-            last.kind.tag()
-        ),
-    })
 }

@@ -53,6 +53,21 @@ pub fn refusal(run: &Run, into: &str, now: Timestamp) -> Result<(), Refusal> {
     }
 }
 
+/// Whether nobody else waits for the answer to the same (one question, one
+/// answer) and no hold is on its way into the journal.
+///
+/// # Errors
+/// Who or what is.
+pub fn unasked(memory: &Memory, intent: &Intent) -> Result<(), Refusal> {
+    match &memory.crossing {
+        _ if memory.latched => Err("held, not yet recorded: release it first".into()),
+        Some(crossing) if crossing.intent.is_some_and(|id| id != intent.id) => {
+            Err(format!("{} has asked for it already", crossing.by))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Wants the boundary crossed; the answer comes when its queries have.
 pub fn begin(run: &Run, memory: &mut Memory, intent: &Intent, now: Timestamp) {
     let same = memory
@@ -75,7 +90,7 @@ pub fn begin(run: &Run, memory: &mut Memory, intent: &Intent, now: Timestamp) {
 /// have seen: a hold, a rollback, or the crossing itself.
 pub fn expire(run: &Run, memory: &mut Memory, decision: &mut Decision) {
     if let Some(crossing) = memory.crossing.clone()
-        && crossing.material != run.material
+        && (crossing.material != run.material || memory.latched)
     {
         give_up(
             memory,
@@ -104,8 +119,10 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
     };
     let gates: Vec<_> = run.boundary_gates(crossing.boundary).collect();
     match evidence(run, memory, &gates, crossing.since, now) {
-        Fresh::Waiting(samples) if elapsed(crossing.began, now) < PATIENCE => {
-            decision.effects.extend(samples);
+        Fresh::Waiting(unasked) if elapsed(crossing.began, now) < PATIENCE => {
+            for gate in unasked {
+                gate::ask(memory, gate, decision);
+            }
         }
         Fresh::Waiting(_) => give_up(
             memory,
@@ -185,62 +202,72 @@ fn enters_by_itself(run: &Run, memory: &mut Memory, now: Timestamp) -> bool {
     if gates.is_empty() {
         return true;
     }
-    let streak = memory.streak.get_or_insert(Streak {
-        boundary,
-        rounds: 0,
-        at: now,
+    count_round(memory, boundary, &gates, now) >= ROUNDS
+}
+
+/// One more round of GO, a [`ROUND`] after the last and by answers of its own
+/// from every query; the rounds so far.
+fn count_round(
+    memory: &mut Memory,
+    boundary: usize,
+    gates: &[(usize, &Gate)],
+    now: Timestamp,
+) -> u32 {
+    let before = memory.streak.filter(|streak| streak.boundary == boundary);
+    let due = before.is_none_or(|streak| {
+        let fresh = |(_, gate): &(usize, &Gate)| !unanswered(memory, gate, streak.since);
+        elapsed(streak.at, now) >= ROUND && gates.iter().all(fresh)
     });
-    if streak.rounds == 0 || elapsed(streak.at, now) >= ROUND {
-        streak.rounds += 1;
-        streak.at = now;
+    let rounds = before.map_or(0, |streak| streak.rounds) + u32::from(due);
+    if due {
+        memory.streak = Some(Streak {
+            boundary,
+            rounds,
+            at: now,
+            since: memory.questions,
+        });
     }
-    streak.rounds >= ROUNDS
+    rounds
 }
 
 /// Whether every gate has answered a question from after a moment.
-enum Fresh {
-    /// Some queries have not; these effects ask them.
-    Waiting(Vec<Effect>),
+enum Fresh<'a> {
+    /// Some queries have not; these are to be asked.
+    Waiting(Vec<&'a Gate>),
     /// All have; the evidence as of now.
     All(Vec<Evidence>),
 }
 
-fn evidence(
+/// Whether a gate's query has not answered a question after `since`.
+fn unanswered(memory: &Memory, gate: &Gate, since: u64) -> bool {
+    let sample = memory.samples.get(&gate.id);
+    let answer = sample.and_then(|sample| sample.answer.as_ref());
+    matches!(gate.condition, Condition::Sql { .. })
+        && answer.is_none_or(|answer| answer.question <= since)
+}
+
+fn evidence<'a>(
     run: &Run,
     memory: &Memory,
-    gates: &[(usize, &Gate)],
+    gates: &[(usize, &'a Gate)],
     since: u64,
     now: Timestamp,
-) -> Fresh {
-    let unanswered = |gate: &&Gate| {
-        let sample = memory.samples.get(&gate.id);
-        let answer = sample.and_then(|sample| sample.answer.as_ref());
-        matches!(gate.condition, Condition::Sql { .. })
-            && answer.is_none_or(|answer| answer.question <= since)
-    };
+) -> Fresh<'a> {
     let missing: Vec<_> = gates
         .iter()
         .map(|(_, gate)| *gate)
-        .filter(unanswered)
+        .filter(|gate| unanswered(memory, gate, since))
         .collect();
     if missing.is_empty() {
         let judged = gates.iter();
         let judged = judged.map(|(phase, gate)| gate::judge(run, memory, *phase, gate, now));
         return Fresh::All(judged.collect());
     }
-    let pending = |gate: &&&Gate| {
-        memory
-            .samples
-            .get(&gate.id)
-            .is_some_and(|sample| sample.pending)
+    let pending = |gate: &&Gate| {
+        let sample = memory.samples.get(&gate.id);
+        sample.is_some_and(|sample| sample.pending)
     };
-    let ask = missing.iter().filter(|gate| !pending(gate));
-    Fresh::Waiting(
-        ask.map(|gate| Effect::Sample {
-            gate: gate.id.clone(),
-        })
-        .collect(),
-    )
+    Fresh::Waiting(missing.into_iter().filter(|gate| !pending(gate)).collect())
 }
 
 /// Rechecks the boundary before an irreversible step: `Ok(true)` when every
@@ -258,8 +285,10 @@ pub fn recheck(
 ) -> Result<bool, Refusal> {
     let gates: Vec<_> = run.boundary_gates(phase).collect();
     match evidence(run, memory, &gates, since, now) {
-        Fresh::Waiting(samples) => {
-            decision.effects.extend(samples);
+        Fresh::Waiting(unasked) => {
+            for gate in unasked {
+                gate::ask(memory, gate, decision);
+            }
             Ok(false)
         }
         Fresh::All(evidence) => match evidence.iter().find(|e| !e.verdict.opens()) {

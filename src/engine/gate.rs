@@ -28,9 +28,7 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
     gates.dedup_by(|a, b| a.id == b.id);
     for gate in gates {
         if is_due(memory, gate, now) {
-            decision.effects.push(Effect::Sample {
-                gate: gate.id.clone(),
-            });
+            ask(memory, gate, decision);
         }
         let Some((phase, _)) = run.plan.gate(&gate.id) else {
             continue;
@@ -40,6 +38,22 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
             decision.events.push(EventKind::GateChanged { evidence });
         }
     }
+}
+
+/// Asks a gate's query, once a decision, under a number of its own.
+pub fn ask(memory: &Memory, gate: &Gate, decision: &mut Decision) {
+    let mut asked = memory.questions;
+    for effect in &decision.effects {
+        match effect {
+            Effect::Sample { gate: other, .. } if *other == gate.id => return,
+            Effect::Sample { question, .. } => asked = asked.max(*question),
+            _ => {}
+        }
+    }
+    decision.effects.push(Effect::Sample {
+        gate: gate.id.clone(),
+        question: asked + 1,
+    });
 }
 
 /// Whether a gate's query should be asked now.

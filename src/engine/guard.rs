@@ -10,8 +10,9 @@
 //! | stall, hold | throttle or quiet | at or below `until_below` |
 //! | quiet | throttle | above `throttle` |
 //!
-//! A hold is made once, on the way up; a person's release stands although the
-//! guard still does, which then stalls.
+//! A hold is made once a climb, when the run can first be held (in a phase, not
+//! on the way back, not held yet); a person's release stands although the guard
+//! still does, which then stalls.
 
 use std::time::Duration;
 
@@ -30,22 +31,29 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         let state = memory.guards.entry(guard.id.clone()).or_default();
         climb(guard, state, now);
         let before = run.guards.get(&guard.id).map_or(Rung::Quiet, |g| g.rung);
-        if before == state.rung {
-            continue;
-        }
-        decision.events.push(EventKind::GuardChanged {
-            guard: guard.id.clone(),
-            rung: state.rung,
-            reason: state.reason.clone(),
-        });
-        let running = matches!(run.place, Place::In(_)) && run.rollback.is_none();
-        if state.rung == Rung::Hold && running && run.hold.is_none() {
-            decision.events.push(EventKind::Held {
-                by: Actor::Guard(guard.id.clone()),
+        if before != state.rung {
+            decision.events.push(EventKind::GuardChanged {
+                guard: guard.id.clone(),
+                rung: state.rung,
                 reason: state.reason.clone(),
             });
         }
+        decision.events.extend(hold(run, guard, state));
     }
+}
+
+/// The hold of a climb, as soon as the run can be held. That it was made is
+/// read off the run, so an append that failed is proposed again.
+fn hold(run: &Run, guard: &Guard, state: &mut GuardMemory) -> Option<EventKind> {
+    let by = Actor::Guard(guard.id.clone());
+    let held_by_it = run.hold.as_ref().is_some_and(|hold| hold.by == by);
+    state.held = state.rung == Rung::Hold && (state.held || held_by_it);
+    let running = matches!(run.place, Place::In(_)) && run.rollback.is_none();
+    let due = state.rung == Rung::Hold && !state.held;
+    (due && running && run.hold.is_none()).then(|| EventKind::Held {
+        by,
+        reason: state.reason.clone(),
+    })
 }
 
 /// How old a reading may be and still count.

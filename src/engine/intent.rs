@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::message::{Ask, Decision, Effect, Intent, Reply};
-use super::{advance, gate, rollback};
+use super::{advance, gate, proceed, rollback};
+use crate::run::Run;
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
-use crate::run::{Run, TaskState};
-use crate::runbook::{Action, Condition, GateId, Permission, RoleId, StepId};
+use crate::runbook::{Condition, GateId, Permission, RoleId, StepId};
 
 /// Why a request was refused: a sentence that says what would help.
 pub type Refusal = String;
@@ -25,14 +25,15 @@ pub fn decide(
     decision: &mut Decision,
 ) {
     if let Ask::Advance { into } = &intent.ask {
-        let allowed = permitted(run, intent).and_then(|()| fresh(run, intent));
-        match allowed.and_then(|()| advance::refusal(run, into.as_str(), now)) {
+        let possible =
+            allowed(run, intent).and_then(|()| advance::refusal(run, into.as_str(), now));
+        match possible.and_then(|()| advance::unasked(memory, intent)) {
             Ok(()) => advance::begin(run, memory, intent, now),
             Err(why) => refuse(intent, why, decision),
         }
         return;
     }
-    match permitted(run, intent).and_then(|()| events(run, memory, intent, decision)) {
+    match allowed(run, intent).and_then(|()| events(run, memory, intent, decision)) {
         Ok(()) => decision.effects.push(Effect::Reply {
             intent: intent.id,
             reply: Reply::Accepted,
@@ -80,9 +81,27 @@ fn permitted(run: &Run, intent: &Intent) -> Result<(), Refusal> {
     })
 }
 
-/// Whether the person had seen what a decision like this has to rest on.
+/// Whether the person may ask for it, and has seen what it rests on.
+fn allowed(run: &Run, intent: &Intent) -> Result<(), Refusal> {
+    permitted(run, intent)?;
+    fresh(run, intent)
+}
+
+/// Whether the person had seen what a decision like this has to rest on. What
+/// slows or stops, and what only sets the pace, is taken from anyone who looks
+/// or does not; everything else, replayed later, would decide something new.
 fn fresh(run: &Run, intent: &Intent) -> Result<(), Refusal> {
+    if matches!(
+        intent.ask,
+        Ask::Hold { .. } | Ask::Pause | Ask::Resume | Ask::Pace { .. } | Ask::Cancel { .. }
+    ) {
+        return Ok(());
+    }
     match intent.saw {
+        None => Err(format!(
+            "a {} has to say what was seen: look first",
+            intent.ask.verb()
+        )),
         Some(saw) if saw < run.material => Err(format!(
             "things have changed since you looked (event {} came after {saw}): look again",
             run.material
@@ -124,14 +143,8 @@ fn events(
             reason.clone(),
         )?),
         Ask::Waive { gate, reason } => Some(waive(run, by, gate, reason)?),
-        Ask::Rollback { phase, reason } => {
-            fresh(run, intent)?;
-            Some(rollback::phase(run, by, phase, reason.clone())?)
-        }
-        Ask::Unwind { reason } => {
-            fresh(run, intent)?;
-            Some(rollback::unwind(run, by, reason.clone())?)
-        }
+        Ask::Rollback { phase, reason } => Some(rollback::phase(run, by, phase, reason.clone())?),
+        Ask::Unwind { reason } => Some(rollback::unwind(run, by, reason.clone())?),
         Ask::Answer { step } => Some(answer(run, by, step)?),
         Ask::Resolve { task, done, how } => Some(resolve(run, memory, by, task, *done, how)?),
         Ask::Cancel { task } => {
@@ -261,19 +274,15 @@ fn waive(run: &Run, by: Actor, gate: &GateId, reason: &str) -> Result<EventKind,
     })
 }
 
-/// A person says yes to a manual step.
+/// A person says yes to a manual step or undo, whichever of the two asks.
 fn answer(run: &Run, by: Actor, step: &StepId) -> Result<EventKind, Refusal> {
-    let task = Task::forward(step.clone());
-    let asks = run
-        .plan
-        .step(step)
-        .is_some_and(|place| matches!(place.step.action(), Action::Manual(_)));
-    let waits = run
-        .record(&task)
-        .is_some_and(|r| r.state == TaskState::Running);
-    if !asks || !waits {
+    let both = [Task::forward(step.clone()), Task::back(step.clone())];
+    let asking = both
+        .into_iter()
+        .find(|task| proceed::question(run, task).is_some());
+    let Some(task) = asking else {
         return Err(format!("step `{step}` does not wait for an answer"));
-    }
+    };
     Ok(EventKind::StepSucceeded {
         task,
         summary: crate::run::event::Summary::Answered { by },
@@ -305,7 +314,7 @@ fn resolve(
 }
 
 fn cancel(run: &Run, memory: &Memory, task: &Task, decision: &mut Decision) -> Result<(), Refusal> {
-    if run.hold.is_none() && run.rollback.is_none() {
+    if run.hold.is_none() && !memory.latched && run.rollback.is_none() {
         return Err("hold first: a statement is cancelled only while the run is held".into());
     }
     if !memory.performs(task) {

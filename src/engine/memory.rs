@@ -17,6 +17,8 @@ use crate::runbook::{GateId, GuardId};
 /// The engine's memory. One per process and run.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
+    /// A hold acts already and is not in the journal yet: nothing new starts.
+    pub latched: bool,
     /// Tasks that this process performs or probes.
     pub flights: BTreeMap<Task, Flight>,
     /// Tasks whose probe could not tell; a person has to.
@@ -106,6 +108,8 @@ pub struct GuardMemory {
     pub absent: Option<Timestamp>,
     /// Where it stands.
     pub rung: Rung,
+    /// The hold of this climb was made: a person's release of it stands.
+    pub held: bool,
     /// Why.
     pub reason: String,
 }
@@ -136,6 +140,8 @@ pub struct Streak {
     pub rounds: u32,
     /// When the last one was counted.
     pub at: Timestamp,
+    /// Questions asked until then: the next round takes answers to later ones.
+    pub since: u64,
 }
 
 impl Memory {
@@ -168,11 +174,11 @@ impl Memory {
                     flight.cancelled = true;
                 }
             }
-            Effect::Sample { gate } => {
-                self.questions += 1;
+            Effect::Sample { gate, question } => {
+                self.questions = self.questions.max(*question);
                 let sample = self.samples.entry(gate.clone()).or_default();
                 sample.asked_at = Some(now);
-                sample.question = self.questions;
+                sample.question = *question;
                 sample.pending = true;
             }
             Effect::Reply { intent, .. } => {
@@ -185,6 +191,21 @@ impl Memory {
                 }
             }
         }
+    }
+
+    /// The journal was away: what queries said before may be old by any amount,
+    /// and each is asked again.
+    pub fn forget_answers(&mut self) {
+        for sample in self.samples.values_mut() {
+            *sample = Sample::default();
+        }
+        if let Some(crossing) = &mut self.crossing {
+            crossing.since = self.questions;
+        }
+        for since in self.rechecks.values_mut() {
+            *since = self.questions;
+        }
+        self.streak = None;
     }
 
     /// A task is no longer in flight.
@@ -200,16 +221,14 @@ impl Memory {
         }
     }
 
-    /// A gate's query has answered.
-    pub fn sampled(&mut self, gate: &GateId, verdict: Verdict, reason: &str, now: Timestamp) {
+    /// A gate's query has answered. An answer to an older question than the
+    /// newest says nothing any more.
+    pub fn sampled(&mut self, gate: &GateId, answer: GateAnswer) {
         let sample = self.samples.entry(gate.clone()).or_default();
-        sample.pending = false;
-        sample.answer = Some(GateAnswer {
-            verdict,
-            reason: reason.to_owned(),
-            at: now,
-            question: sample.question,
-        });
+        if answer.question == sample.question {
+            sample.pending = false;
+            sample.answer = Some(answer);
+        }
     }
 
     /// A guard's signal was read.

@@ -45,6 +45,8 @@ pub enum Message {
     Sampled {
         /// The gate.
         gate: GateId,
+        /// The question's number, as the effect gave it.
+        question: u64,
         /// GO, NO-GO, INCONCLUSIVE or ERROR.
         verdict: Verdict,
         /// Why, in a few words; clean.
@@ -251,6 +253,8 @@ pub enum Effect {
     Sample {
         /// The gate.
         gate: GateId,
+        /// The question's number; its answer carries it back.
+        question: u64,
     },
     /// Answer an intent.
     Reply {

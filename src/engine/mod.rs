@@ -33,7 +33,7 @@ pub mod soak;
 pub mod throttle;
 pub mod window;
 
-use memory::Memory;
+use memory::{GateAnswer, Memory};
 use message::{Decision, Effect, Input, Message, Reply};
 
 /// What follows from an input.
@@ -84,9 +84,18 @@ pub fn hear(memory: &mut Memory, input: &Input) {
         Message::Probed { task, done, .. } => memory.probed(task, *done),
         Message::Sampled {
             gate,
+            question,
             verdict,
             reason,
-        } => memory.sampled(gate, *verdict, reason, input.now),
+        } => {
+            let answer = GateAnswer {
+                verdict: *verdict,
+                reason: reason.clone(),
+                at: input.now,
+                question: *question,
+            };
+            memory.sampled(gate, answer);
+        }
         Message::Measured { guard, value } => memory.measured(guard, value),
         Message::Progressed { task, progress } => memory.progressed(task, progress, input.now),
         Message::Tick | Message::Intent(_) => {}

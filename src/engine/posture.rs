@@ -76,7 +76,7 @@ fn moving_state(run: &Run, memory: &Memory, now: Timestamp) -> State {
     }
     match run.next_step() {
         Some(step) if proceed::blocked_by_window(run, step, now).is_some() => State::WindowClosed,
-        Some(step) if waits_for_person(run, step.action(), step.id()) => State::WaitingFor,
+        Some(step) if waits_for_person(run, step.id()) => State::WaitingFor,
         Some(step) if proceed::shut_before(run, memory, step, now).is_some() => State::WaitingFor,
         Some(_) => match proceed::waits_behind(run) {
             Some(gate) if matches!(gate.condition, Condition::Soak { .. }) => State::Soaking,
@@ -87,8 +87,8 @@ fn moving_state(run: &Run, memory: &Memory, now: Timestamp) -> State {
     }
 }
 
-fn waits_for_person(run: &Run, action: &Action, step: &crate::runbook::StepId) -> bool {
-    matches!(action, Action::Manual(_)) && run.record(&Task::forward(step.clone())).is_some()
+fn waits_for_person(run: &Run, step: &crate::runbook::StepId) -> bool {
+    proceed::question(run, &Task::forward(step.clone())).is_some()
 }
 
 /// At a boundary: which kind of waiting it is.
@@ -152,7 +152,11 @@ fn next_phase(run: &Run) -> &str {
 fn open_question(run: &Run) -> String {
     match run.open_question() {
         Some((task, record)) => match &record.state {
-            TaskState::Failed(fault) => format!("{task} failed: {fault}. A person decides."),
+            TaskState::Failed(fault) => {
+                let detail = fault.detail.as_ref();
+                let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
+                format!("{task} failed: {fault}{detail}. A person decides.")
+            }
             TaskState::InDoubt(why) => format!("Nobody knows whether {task} is done: {why}"),
             _ => String::new(),
         },
@@ -161,6 +165,11 @@ fn open_question(run: &Run) -> String {
 }
 
 fn rolling_back(run: &Run) -> String {
+    let mut tasks = run.tasks.keys();
+    let asking = tasks.find_map(|task| Some((task, proceed::question(run, task)?)));
+    if let Some((task, ask)) = asking {
+        return format!("{task} asks: {ask}");
+    }
     match &run.rollback {
         Some(rollback) => {
             let phase = &run.plan.phases()[rollback.phase].id;

@@ -19,7 +19,7 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
     advance::expire(run, memory, decision);
     if let Some(rollback) = &run.rollback {
         rollback::settle(run, memory, rollback, now, decision);
-    } else if run.hold.is_some() {
+    } else if run.hold.is_some() || memory.latched {
         stop_what_waits(run, memory, decision);
     } else if let Some(step) = run.next_step() {
         if gates_behind_open(run, memory, now, decision) {
@@ -37,12 +37,15 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
 }
 
 /// Under a hold: a statement that only waits for a lock is given up, a wait
-/// ends. A backfill stays where it is, at the end of its chunk.
+/// ends, a comparison ends at its chunk and begins again after the release. A
+/// backfill stays where it is, at the end of its chunk.
 fn stop_what_waits(run: &Run, memory: &Memory, decision: &mut Decision) {
     for (task, flight) in &memory.flights {
         let place = run.plan.step(&task.step);
-        let stops = place
-            .is_some_and(|place| matches!(place.step.action(), Action::Sql(_) | Action::Wait(_)));
+        let stops = place.is_some_and(|place| {
+            let action = place.step.action();
+            matches!(action, Action::Sql(_) | Action::Wait(_) | Action::Parity(_))
+        });
         if stops && !flight.probe && !flight.stopping {
             decision.effects.push(Effect::Stop { task: task.clone() });
         }
@@ -211,6 +214,17 @@ pub fn action_of<'a>(step: &'a PlannedStep, task: &Task) -> Option<&'a Action> {
     match task.direction {
         crate::run::event::Direction::Forward => Some(step.action()),
         crate::run::event::Direction::Back => step.reversal().undo(),
+    }
+}
+
+/// What a task asks a person who has not answered: a manual step or undo that
+/// runs. On the way back only what is taken back asks.
+pub fn question<'a>(run: &'a Run, task: &Task) -> Option<&'a str> {
+    let running = run.record(task)?.state == TaskState::Running;
+    let here = run.rollback.is_none() || run.is_way_back(task);
+    match action_of(run.plan.step(&task.step)?.step, task)? {
+        Action::Manual(manual) if running && here => Some(&manual.ask),
+        _ => None,
     }
 }
 

@@ -72,13 +72,24 @@ pub fn phase(
 /// # Errors
 /// Why not.
 pub fn unwind(run: &Run, by: Actor, reason: Option<String>) -> Result<EventKind, Refusal> {
-    let phase = &run.plan.phases()[refusal(run)?];
+    let phase = match refusal(run) {
+        // The first phase's own rollback left something.
+        Err(_) if run.place == Place::Before(0) && has_leftovers(run) => 0,
+        other => other?,
+    };
+    let phase = &run.plan.phases()[phase];
     Ok(EventKind::RollbackStarted {
         phase: phase.id.clone(),
         scope: Scope::Unwind,
         by,
         reason,
     })
+}
+
+/// Whether own rollbacks have left what only an unwind takes, with nothing in
+/// its way.
+fn has_leftovers(run: &Run) -> bool {
+    run.rollback.is_none() && run.past_no_return().is_none() && run.leaves_something(0)
 }
 
 /// Takes the way back further.
@@ -150,9 +161,9 @@ fn stand_before(run: &Run, rollback: &Rollback, decision: &mut Decision) {
 
 /// What taking the current phase back would take.
 pub fn preview(run: &Run) -> UndoView {
-    let phase = match (&run.rollback, refusal(run)) {
-        (Some(rollback), _) => rollback.phase,
-        (None, Ok(phase)) => phase,
+    let (phase, scope) = match (&run.rollback, refusal(run)) {
+        (Some(rollback), _) => (rollback.phase, rollback.scope),
+        (None, Ok(phase)) => (phase, Scope::Phase),
         (None, Err(why)) => {
             return UndoView {
                 impossible: Some(why),
@@ -160,7 +171,7 @@ pub fn preview(run: &Run) -> UndoView {
             };
         }
     };
-    let tasks = run.way_back(phase, Scope::Phase);
+    let tasks = run.way_back(phase, scope);
     let expected = tasks.iter().map(|task| expected(run, task)).sum();
     let stays = run.plan.phases()[phase].steps.iter().filter_map(|step| {
         let record = run.record(&Task::forward(step.id().clone()));

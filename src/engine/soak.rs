@@ -23,7 +23,12 @@ const GAP: Duration = Duration::from_secs(3);
 pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
     let since = memory.soaked_at.replace(now).unwrap_or(now);
     let passed = Some(elapsed(since, now)).filter(|passed| *passed <= GAP);
-    for gate in gate::standing(run) {
+    let standing = gate::standing(run);
+    // One of a phase that was taken back begins anew when it stands again.
+    memory
+        .soaks
+        .retain(|id, _| standing.iter().any(|gate| gate.id == *id));
+    for gate in standing {
         let Condition::Soak {
             duration,
             resets_on,

@@ -67,6 +67,16 @@ pub fn reason(pace: &PaceView) -> Option<String> {
     }
 }
 
+/// What slows the backfill most, or stops it: `hold`, `pause`, or as
+/// [`reason`]; `None` at full pace.
+pub fn cause(run: &Run, pace: &PaceView) -> Option<String> {
+    match (&run.hold, &run.pause) {
+        (Some(_), _) => Some("hold".to_owned()),
+        (None, Some(_)) => Some("pause".to_owned()),
+        (None, None) => reason(pace),
+    }
+}
+
 /// Records a change of what guards leave.
 pub fn settle(run: &Run, memory: &Memory, decision: &mut Decision) {
     let view = pace(run, memory);

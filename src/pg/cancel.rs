@@ -126,6 +126,26 @@ impl Canceller {
         .await
     }
 
+    /// Work of any number of statements on the session, with a limit of time for
+    /// all of it: waits for no answer that TCP alone would end.
+    ///
+    /// # Errors
+    /// The work's own; `ConnectionLost` after the deadline: what was under way is
+    /// cancelled, its outcome is unknown, and the session is of no more use.
+    pub async fn within<T, E: From<Fault>>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match timeout(deadline, self.guarded(work)).await {
+            Ok(result) => result,
+            Err(_) => Err(E::from(Fault::new(
+                Trouble::ConnectionLost,
+                format!("no answer within {deadline:?}"),
+            ))),
+        }
+    }
+
     /// Cancels `work` on the server, again and again, until it has really ended:
     /// its result, or `None` where it did not end within 3 s. The session is
     /// free for its next statement then: no request is still on its way.

@@ -103,6 +103,14 @@ impl Session {
         result
     }
 
+    /// What [`Self::bounded`] says, as plain data; see [`Self::describe`].
+    pub fn fault(&self, bounded: &Bounded) -> Fault {
+        match bounded {
+            Bounded::Failed(error) => self.describe(error),
+            other => other.fault(),
+        }
+    }
+
     /// The notices and notifications, once; `None` the second time. At most 256
     /// wait to be read, newer ones are dropped.
     pub fn take_messages(&mut self) -> Option<mpsc::Receiver<Message>> {

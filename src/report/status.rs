@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format;
 use crate::engine::snapshot::{BackfillView, GuardView, Snapshot, State};
+use crate::engine::throttle;
 use crate::reading::Reading;
 use crate::run::Run;
 use crate::run::event::{ParitySummary, Summary, Task};
@@ -77,7 +78,8 @@ pub struct BackfillStatus {
     pub eta_high_s: Option<u64>,
     /// Percent, as person and guards make it; 0 is a stall.
     pub pace: u8,
-    /// Who takes most of the pace; `null` at full pace.
+    /// What slows it most: `hold`, `pause`, a guard's id, or `pace` where a
+    /// person does; `null` at full pace.
     pub reason: Option<String>,
 }
 
@@ -149,7 +151,7 @@ impl Status {
                 .as_ref()
                 .map(|hold| format!("{}: {}", hold.by, hold.reason)),
             head: run.head.0,
-            backfill: snapshot.backfill.as_ref().map(backfill),
+            backfill: snapshot.backfill.as_ref().map(|view| backfill(run, view)),
             parity: parity(snapshot),
             gates: snapshot.gates.iter().map(gate).collect(),
             guards: snapshot
@@ -239,7 +241,7 @@ fn guard_line(guard: &GuardStatus) -> String {
     format!("guard {}: {} ({value}{limit})", guard.id, guard.state)
 }
 
-fn backfill(view: &BackfillView) -> BackfillStatus {
+fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
     BackfillStatus {
         rows_done: view.progress.rows_done,
         rows_total: view.progress.rows_total,
@@ -250,7 +252,7 @@ fn backfill(view: &BackfillView) -> BackfillStatus {
         eta_low_s: view.eta.map(|eta| eta.low.as_secs()),
         eta_high_s: view.eta.map(|eta| eta.high.as_secs()),
         pace: view.pace.effective.0,
-        reason: view.pace.taken.first().map(|(who, _)| who.clone()),
+        reason: throttle::cause(run, &view.pace),
     }
 }
 

@@ -14,8 +14,14 @@
 //! | `step_in_doubt` | task started | in doubt |
 //! | `doubt_resolved` | failed or in doubt | done, or interrupted |
 //! | `rollback_started` | in that phase, or before the one after it | taking it back |
-//! | `phase_rolled_back` | that phase is taken back | before it, its facts forgotten |
+//! | `phase_rolled_back` | that phase is taken back | before it, its facts forgotten (below) |
 //! | `finished` | in the last phase, nothing left to do | the end |
+//!
+//! Undos take back all that was touched, so nothing is remembered. A phase's own
+//! rollback takes back what its commands, waits, questions and comparisons did:
+//! they run again. Its `sql` and `backfill` steps stand unless that rollback has
+//! `sql` of its own: they stay done, are not run again, and are undone by an
+//! unwind, or before a phase ahead of them is.
 //!
 //! Holds, pauses, paces, gates, guards and sign-offs are legal at any time
 //! before the end.
@@ -296,7 +302,7 @@ fn start(run: &mut Run, event: &Event, task: &Task, attempt: u32) -> Result<(), 
     let place = run.plan.step(&task.step);
     let place = place.ok_or_else(|| format!("the plan has no step `{}`", task.step))?;
     let current = match &run.rollback {
-        Some(rollback) => rollback.phase == place.phase && run.is_way_back(task),
+        Some(rollback) => run.way_back(rollback.phase, rollback.scope).contains(task),
         None => run.place == Place::In(place.phase) && !run.is_way_back(task),
     };
     if !current {
@@ -371,6 +377,10 @@ fn resolve(
     settle(run, event, task, state)?;
     if !done {
         untouch_if_clean(run, task);
+    }
+    if let (Actor::Person(_), Some(record)) = (by, run.tasks.get_mut(task)) {
+        // As after a release: what a person tries again has all its attempts.
+        record.attempt = 0;
     }
     Ok(())
 }

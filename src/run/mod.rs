@@ -344,23 +344,31 @@ impl Run {
     }
 
     /// The tasks of the way back out of a phase, in order: the phase's own
-    /// rollback where it has one, otherwise the undos of its touched steps in
-    /// reverse. An unwind always takes the undos.
+    /// rollback where it has one, otherwise the undos of touched steps in
+    /// reverse, first those that later phases' own rollbacks left. An unwind
+    /// always takes the undos.
     pub fn way_back(&self, phase: usize, scope: Scope) -> Vec<Task> {
-        let phase = &self.plan.phases()[phase];
-        match (&phase.rollback, scope) {
+        let phases = &self.plan.phases()[phase..];
+        match (&phases[0].rollback, scope) {
             (Some(steps), Scope::Phase) => {
                 let ids = steps.iter().map(|step| step.id().clone());
                 ids.map(Task::forward).collect()
             }
             _ => {
-                let touched = phase.steps.iter().rev().filter(|step| {
+                let steps = phases.iter().flat_map(|phase| &phase.steps).rev();
+                let touched = steps.filter(|step| {
                     let record = self.record(&Task::forward(step.id().clone()));
                     record.is_some_and(|r| r.touched) && step.reversal().undo().is_some()
                 });
                 touched.map(|step| Task::back(step.id().clone())).collect()
             }
         }
+    }
+
+    /// Whether a phase at or after this one has left something that an unwind
+    /// undoes: a phase's own rollback leaves its SQL.
+    pub fn leaves_something(&self, phase: usize) -> bool {
+        !self.way_back(phase, Scope::Unwind).is_empty()
     }
 
     /// Whether a task belongs to a way back: an undo, or a step of a phase's

@@ -65,6 +65,20 @@ pub async fn request(
     Ok(row.get(0))
 }
 
+/// Holds a run, the only one under way where none is named; the request's id.
+/// Reads no table: EXECUTE on that function is all that it takes.
+///
+/// # Errors
+/// As [`request`], and `PGC03` where several runs are under way.
+pub async fn hold(session: &Session, reason: &str, run: Option<&str>) -> Result<i64, Fault> {
+    let row = session
+        .client()
+        .query_one("SELECT pgcutover.hold($1, $2)", &[&reason, &run])
+        .await
+        .map_err(|error| with_hint(session.describe(&error)))?;
+    Ok(row.get(0))
+}
+
 /// The reply to one's own request; `None` while the lead has not answered.
 ///
 /// # Errors

@@ -18,9 +18,9 @@ use crate::run::event::{Event, EventKind, Seq};
 use crate::run::fault::{Fault, Trouble};
 use crate::seam::seam;
 
-/// How long an append may take: it waits for the head, which a step's
+/// How long anything on the lead's session may take; an append waits for the head, which a step's
 /// transaction holds for the length of its commit.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A run's journal, as its lead holds it.
 pub struct Journal {
@@ -99,15 +99,21 @@ impl Journal {
     /// [`ResumeError`], by what to do next.
     pub async fn rejoin(&mut self, session: Session) -> Result<Resumed, ResumeError> {
         self.session = session;
-        rejoin(&self.session, &self.lease).await?;
+        let canceller = self.session.canceller();
+        let rejoined = rejoin(&self.session, &self.lease);
+        canceller.within(DEADLINE, rejoined).await?;
         self.resume().await
     }
 
     async fn resume(&self) -> Result<Resumed, ResumeError> {
-        let listen = format!("LISTEN {CHANNEL}");
-        let listening = self.session.client().batch_execute(&listen).await;
-        listening.map_err(|error| ReadError::from(self.session.describe(&error)))?;
-        let journal = events(&self.session, &self.lease.run, &Head::default()).await?;
+        let read = async {
+            let listen = format!("LISTEN {CHANNEL}");
+            let listening = self.session.client().batch_execute(&listen).await;
+            listening.map_err(|error| self.session.describe(&error))?;
+            events(&self.session, &self.lease.run, &Head::default()).await
+        };
+        let canceller = self.session.canceller();
+        let journal = canceller.within(DEADLINE, read).await?;
         let resume = |log: &mut LocalLog, journal: &[Event]| log.resume(journal);
         let (events, unsaid) = self.in_log(journal, resume).await;
         let unsaid = unsaid.map_err(ResumeError::Log)?;
@@ -169,7 +175,8 @@ impl Journal {
     /// # Errors
     /// [`ReadError`]; broken where the server has lost events.
     pub async fn catch_up(&self, from: &Head) -> Result<Vec<Event>, ReadError> {
-        let events = events(&self.session, &self.lease.run, from).await?;
+        let read = events(&self.session, &self.lease.run, from);
+        let events = self.session.canceller().within(DEADLINE, read).await?;
         Ok(self.logged(events).await)
     }
 
@@ -208,10 +215,7 @@ impl Journal {
     }
 
     fn append_error(&self, error: &Bounded) -> AppendError {
-        let fault = match error {
-            Bounded::Failed(error) => self.session.describe(error),
-            other => other.fault(),
-        };
+        let fault = self.session.fault(error);
         match fault.trouble {
             Trouble::HeadMoved => AppendError::HeadMoved,
             Trouble::LeaseLost => AppendError::LeaseLost,

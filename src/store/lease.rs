@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use copy::copy;
 use jiff::Timestamp;
-pub use take::{Claim, TakeError, take};
+pub use take::{Claim, TakeError, may_take, take};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -123,6 +123,17 @@ impl Lease {
 pub async fn seen(session: &Session, run: &RunId) -> Result<Option<LeadSeen>, Fault> {
     let row = look(session, run).await?;
     Ok(row.as_ref().map(lead_seen))
+}
+
+/// Whether anybody works under a run's lease now. Unlike [`seen`] it reads no
+/// table that only the owner may: EXECUTE is enough.
+///
+/// # Errors
+/// The server's.
+pub async fn attended(session: &Session, run: &RunId) -> Result<bool, Fault> {
+    let attended = "SELECT pgcutover.attended($1)";
+    let row = session.client().query_one(attended, &[&run.0]).await;
+    Ok(row.map_err(|error| session.describe(&error))?.get(0))
 }
 
 async fn look(session: &Session, run: &RunId) -> Result<Option<Row>, Fault> {

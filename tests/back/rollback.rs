@@ -1,8 +1,7 @@
 //! Each phase of the example goes back, from its middle and from its end, and
 //! forward again, with its clients at work.
 
-use pgcutover::run::event::Task;
-use pgcutover::run::{Place, Run};
+use pgcutover::run::Run;
 use rustix::process::Signal;
 
 use crate::stage::step;
@@ -130,54 +129,4 @@ async fn contract(walk: &mut Walk) {
     assert_eq!(walk.standing().await, past);
     walk.mend().await;
     walk.stage.ask(&["release"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_phase_that_was_taken_back_soaks_anew() {
-    let mut walk = Walk::begin().await;
-    walk.stage.lead().await;
-    walk.go_to("read-switch").await;
-    walk.stage
-        .until_status("soaked bake", |status| {
-            let gates = status["gates"].as_array().unwrap();
-            gates
-                .iter()
-                .any(|gate| gate["id"] == "bake" && gate["verdict"] == "GO")
-        })
-        .await;
-    walk.roll_back("read-switch").await;
-    let seen = walk.stage.run().await.unwrap().head;
-    walk.go_to("read-switch").await;
-    walk.stage
-        .until("bake", |run| {
-            run.gates
-                .values()
-                .any(|gate| gate.evidence.gate.as_str() == "bake" && gate.evidence.verdict.opens())
-        })
-        .await;
-    let journal = walk.stage.journal().await;
-    let at = |wanted: &dyn Fn(&pgcutover::run::event::EventKind) -> bool| {
-        let mut later = journal.iter().filter(|event| event.seq > seen);
-        later.find(|event| wanted(&event.kind)).unwrap().at
-    };
-    use pgcutover::run::event::EventKind;
-    let done = |id: &'static str| {
-        at(
-            &move |kind: &EventKind| matches!(kind, EventKind::StepSucceeded { task, .. } if *task == Task::forward(pgcutover::runbook::StepId::new(id))),
-        )
-    };
-    let passed = at(
-        &|kind: &EventKind| matches!(kind, EventKind::GatePassed { evidence } if evidence.gate.as_str() == "ramp"),
-    );
-    let open = at(
-        &|kind: &EventKind| matches!(kind, EventKind::GateChanged { evidence } if evidence.gate.as_str() == "bake" && evidence.verdict.opens()),
-    );
-    // Ticks are a quarter of a second.
-    for (what, took) in [
-        ("ramp", passed.duration_since(done("flag-10"))),
-        ("bake", open.duration_since(done("retire-old"))),
-    ] {
-        assert!(took.as_millis() > 700, "{what} took {took:#}");
-    }
-    walk.close().await;
 }

@@ -54,11 +54,15 @@ impl Stage {
         let runbook = home.path().join("runbook.toml");
         fs::write(&runbook, text).unwrap();
         let path = std::env::var("PATH").unwrap();
+        // A test's own commands stand before the example's.
+        let own = home.path().join("bin");
+        fs::create_dir(&own).unwrap();
         let bin = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/bin");
+        let path = format!("{}:{}:{path}", own.display(), bin.display());
         let vars = [
             ("PGCUTOVER_DEMO_URL", database.dsn.clone()),
             ("PGCUTOVER_DEMO_STANDBY_URL", database.standby_dsn.clone()),
-            ("PATH", format!("{}:{path}", bin.display())),
+            ("PATH", path),
             ("XDG_STATE_HOME", home.path().display().to_string()),
         ];
         Self {
@@ -160,19 +164,39 @@ impl Stage {
 
     /// One verb of another login.
     pub(crate) async fn verb_as(&self, user: &str, words: &[&str]) -> Said {
-        let dsn = servers::as_user(&self.database.dsn, user);
+        let mut command = self.words(words);
+        command.env(
+            "PGCUTOVER_DEMO_URL",
+            servers::as_user(&self.database.dsn, user),
+        );
+        said(command).await
+    }
+
+    /// Asks as a verb does, and leaves: for a lead that dies of the question.
+    pub(crate) async fn ask_and_leave(&self, ask: &Value) {
+        let request = "SELECT pgcutover.request(run_id, $1::text::json, seq, hash)
+                       FROM pgcutover.run JOIN pgcutover.head USING (run_id)
+                       WHERE ended IS NULL";
+        let client = &self.database.client;
+        client
+            .query_one(request, &[&ask.to_string()])
+            .await
+            .unwrap();
+    }
+
+    /// Somebody else wants to lead as well.
+    pub(crate) async fn second_lead(&self) -> Said {
+        let mut command = self.program();
+        command.arg("run").arg(&self.runbook).arg("--headless");
+        said(command).await
+    }
+
+    fn words(&self, words: &[&str]) -> Command {
         let mut command = self.program();
         command
             .args(words)
             .args(["--url-env", "PGCUTOVER_DEMO_URL"]);
-        command.env("PGCUTOVER_DEMO_URL", dsn);
-        let output = tokio::process::Command::from(command).output();
-        let output = output.await.unwrap();
-        Said {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        command
     }
 
     /// A verb that is accepted.
@@ -261,6 +285,16 @@ impl Stage {
             assert!(!over, "no {what}; lead {ended:?}:\n{}", self.told());
             sleep(GLANCE).await;
         }
+    }
+}
+
+async fn said(command: Command) -> Said {
+    let output = tokio::process::Command::from(command).output();
+    let output = output.await.unwrap();
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

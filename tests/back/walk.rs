@@ -2,6 +2,7 @@
 //! what a test expects on the way.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::servers;
 use crate::stage::Stage;
 
 /// Users before the first sale.
-pub(crate) const ROWS: i64 = 3000;
+const ROWS: i64 = 3000;
 
 /// The example's phases, in order.
 pub(crate) const PHASES: [&str; 6] = [
@@ -35,9 +36,14 @@ pub(crate) struct Walk {
 impl Walk {
     /// The shop is open; nobody leads yet.
     pub(crate) async fn begin() -> Self {
+        Self::of(ROWS, "1s").await
+    }
+
+    /// The same, of so many users, with 10 % of the reads to look good for so long.
+    pub(crate) async fn of(rows: i64, ramp: &str) -> Self {
         let database = servers::database().await;
-        create_shop(&database.dsn, ROWS).await.unwrap();
-        let mut stage = Stage::set(&example(&database.name), database, Some("demo"));
+        create_shop(&database.dsn, rows).await.unwrap();
+        let mut stage = Stage::set(&example(&database.name, ramp), database, Some("demo"));
         for file in ["dual-write.sql", "dual-write.undo.sql", "contract.sql"] {
             let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks/sql");
             let sql = stage.home.path().join("sql");
@@ -53,7 +59,7 @@ impl Walk {
             operations_per_second: 50.0,
             old_clients: 2,
             new_clients: 2,
-            ..LoadOptions::new(&stage.database.dsn, ROWS, &flags)
+            ..LoadOptions::new(&stage.database.dsn, rows, &flags)
         };
         let shop = Deployment::start(options);
         let open = |text: String| text.trim() == "on";
@@ -158,6 +164,18 @@ impl Walk {
         client.batch_execute(dig).await.unwrap();
     }
 
+    /// Lets no command do anything, until [`Self::mend_commands`].
+    pub(crate) fn break_commands(&self) {
+        let broken = self.stage.home.path().join("bin/flagctl");
+        fs::write(&broken, "#!/bin/sh\nexit 2\n").unwrap();
+        fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Takes back [`Self::break_commands`].
+    pub(crate) fn mend_commands(&self) {
+        fs::remove_file(self.stage.home.path().join("bin/flagctl")).unwrap();
+    }
+
     /// Waits for a step that has failed for good.
     pub(crate) async fn until_failed(&mut self, task: &Task) {
         let failed = |run: &Run| {
@@ -192,17 +210,18 @@ pub(crate) fn at_rest(run: &Run) -> bool {
 }
 
 /// The example in a hurry, on that database; its gate asks for clients there alone.
-fn example(database: &str) -> String {
+fn example(database: &str, ramp: &str) -> String {
     let text = include_str!("../../runbooks/rename-column.toml");
     let swap = |text: String, from: &str, to: &str| {
         assert!(text.contains(from), "the example has no `{from}` any more");
         text.replace(from, to)
     };
-    let text = swap(text.to_owned(), "vars.ramp = \"2s\"", "vars.ramp = \"1s\"");
+    let text = swap(
+        text.to_owned(),
+        "vars.ramp = \"2s\"",
+        &format!("vars.ramp = \"{ramp}\""),
+    );
     let text = swap(text, "vars.bake = \"3s\"", "vars.bake = \"1s\"");
-    let clients = "application_name LIKE 'shop/1.%'";
-    let ours = format!("{clients} AND datname = current_database()");
-    let text = swap(text, clients, &ours);
     swap(
         text,
         "database = \"app\"",

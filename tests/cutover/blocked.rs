@@ -14,6 +14,12 @@ use crate::stage::{Edit, Stage};
 /// For what is neither ours nor Postgres's: two busy cores, a debug build.
 const MARGIN: Duration = Duration::from_millis(700);
 
+/// A request that would wait for long.
+const PATIENT: [Edit; 2] = [
+    ("lock_timeout = \"300ms\"", "lock_timeout = \"1min\""),
+    ("deadline = \"3s\"", "deadline = \"1min\""),
+];
+
 /// A stage at the boundary of the first phase, whose one step wants ACCESS
 /// EXCLUSIVE.
 async fn at_the_start(stage: Stage) -> (Stage, Lead) {
@@ -127,28 +133,74 @@ async fn nobody_waits_longer_than_the_deadline_behind_us() {
     assert!(longest < Duration::from_secs(1) + MARGIN, "{longest:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn our_request_is_given_up_when_clients_queue_behind_it() {
-    let edits = [
-        ("lock_timeout = \"300ms\"", "lock_timeout = \"1min\""),
-        ("deadline = \"3s\"", "deadline = \"1min\""),
-        ("max_waiters = 3", "max_waiters = 2"),
-    ];
-    let (mut stage, lead) = at_the_start(Stage::set(500, &edits).await).await;
+/// With clients at work, and that lock held by another session: tries, lets go
+/// of it, and succeeds. The reasons of the failed tries, and a client's longest
+/// wait.
+async fn against_a_lock(mode: &str, edits: &[Edit]) -> (Vec<String>, Duration) {
+    let (mut stage, lead) = at_the_start(Stage::set(500, edits).await).await;
     let mut blocker = stage.connect().await;
-    let exclusive = blocker.transaction().await.unwrap();
-    let lock = "LOCK TABLE users IN ACCESS EXCLUSIVE MODE";
-    exclusive.batch_execute(lock).await.unwrap();
+    let locked = blocker.transaction().await.unwrap();
+    let lock = format!("LOCK TABLE users IN {mode} MODE");
+    locked.batch_execute(&lock).await.unwrap();
     stage.accepted("advance expand").await;
     let reasons = retried(&stage, 2).await;
-    assert!(
-        reasons.iter().all(|why| why.contains("wait")),
-        "{reasons:?}"
-    );
-    drop(exclusive);
+    drop(locked);
     operator::drive_up_to(&stage, "dual-write").await;
     lead.kill().await;
     let (figures, check) = stage.close().await;
     assert_eq!((figures.errors(), figures.mismatches()), (0, 0));
-    assert!(check.is_clean(), "{check:?}");
+    // The new column is there, and empty.
+    let differ = (check.lost, check.visits_differ, check.email.differ);
+    assert_eq!(differ, (0, 0, 0), "{check:?}");
+    (reasons, figures.old.latencies.quantile(1.0).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_request_is_given_up_when_clients_queue_behind_it() {
+    let edits = [
+        PATIENT[0],
+        PATIENT[1],
+        ("max_waiters = 3", "max_waiters = 2"),
+    ];
+    let (reasons, longest) = against_a_lock("ACCESS SHARE", &edits).await;
+    let given_up = |why: &String| why.contains("sessions queued behind our request");
+    assert!(reasons.iter().all(given_up), "{reasons:?}");
+    // A look every tenth of a second, once they wait.
+    let look = Duration::from_millis(300);
+    assert!(longest < look + MARGIN, "{longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_another_session_locks_is_tried_until_it_is_free() {
+    let (reasons, _) = against_a_lock("ACCESS EXCLUSIVE", &[]).await;
+    let timed_out = |why: &String| why.contains("lock timeout");
+    assert!(reasons.iter().all(timed_out), "{reasons:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_gives_up_a_request_that_only_waits() {
+    let stage = Stage::without_clients(500, &PATIENT).await;
+    let (stage, lead) = at_the_start(stage).await;
+    let mut blocker = stage.connect().await;
+    let reading = blocker.transaction().await.unwrap();
+    let read = reading.batch_execute("SELECT FROM users LIMIT 1").await;
+    read.unwrap();
+    stage.accepted("advance expand").await;
+    let watcher = stage.connect().await;
+    let waits = async || {
+        let query = "SELECT count(*) FROM pg_stat_activity
+            WHERE application_name = 'pgcutover:step' AND wait_event_type = 'Lock'";
+        let row = watcher.query_one(query, &[]).await.unwrap();
+        row.get::<_, i64>(0) > 0
+    };
+    crate::until("our request", async || waits().await.then_some(())).await;
+    stage.accepted("hold").await;
+    stage
+        .status_when("HELD", |status| status.state == "HELD")
+        .await;
+    assert!(!waits().await, "our request still queues");
+    drop(reading);
+    stage.accepted("release").await;
+    operator::drive_up_to(&stage, "dual-write").await;
+    lead.kill().await;
 }

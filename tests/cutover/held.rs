@@ -6,7 +6,7 @@ use pgcutover::run::event::EventKind;
 use pgcutover::sandbox::Stop;
 use tokio::time::sleep;
 
-use crate::program::{Lead, Status};
+use crate::program::{Answer, Lead, Status};
 use crate::stage::Stage;
 use crate::{evidence, operator};
 
@@ -73,7 +73,7 @@ async fn a_hold_comes_from_a_terminal_from_sql_and_by_signal() {
             "verb" => {
                 let mut hold = stage.program();
                 hold.args(["hold", "--reason", reason, "--url-env", crate::stage::URL]);
-                assert!(hold.status().await.unwrap().success());
+                assert_eq!(Answer::of(hold).await.code, Some(0));
             }
             "sql" => {
                 let ask = "SELECT pgcutover.hold($1)";

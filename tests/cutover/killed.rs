@@ -37,6 +37,10 @@ async fn nothing_is_lost(stage: &mut Stage, kills: i64) {
     let summary = evidence::backfill_summary(&events);
     assert_eq!(summary.rows_written, audit.committed.unsigned_abs());
     assert_eq!(summary.quarantined, 0);
+    let ids = "SELECT max(id) FROM public.users";
+    let ids: i64 = client.query_one(ids, &[]).await.unwrap().get(0);
+    let once = summary.rows_visited <= ids.unsigned_abs();
+    assert!(once, "more visits than ids: {summary:?}");
     evidence::clients_are_content(stage).await;
 }
 
@@ -57,7 +61,8 @@ async fn a_run_killed_at_random_instants_loses_nothing() {
         let driven = drive(goal);
         let mut driven = std::pin::pin!(driven);
         loop {
-            let instant = Duration::from_millis(dice.roll(2_000));
+            // The more, the sooner: a run takes some ten seconds.
+            let instant = Duration::from_millis(dice.roll(200 + 12_000 / rounds.max(1)));
             let last = kills == rounds || goal.is_empty() && kills + 1 == rounds;
             tokio::select! {
                 () = &mut driven => break,
@@ -107,6 +112,8 @@ async fn a_run_killed_once_at_each_seam_loses_nothing() {
             stage.lead_with(&[(VARIABLE, death)]).dies().await;
         }
         stage.lead().exits_with(0).await;
+        let again = stage.lead().exits_with(0).await;
+        assert!(again.contains("nothing is left to do"), "{again}");
     };
     tokio::join!(die, drive);
     let kills = deaths.len() + 1;

@@ -6,6 +6,10 @@
 //! - `operator`: the person who signs and advances.
 //! - `evidence`: what has to be true afterwards.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "a seed is told to whoever repeats the test"
+)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod blocked;

@@ -24,20 +24,28 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "tbl = { ident = \"public.users\" }",
         "tbl = { ident = \"users; drop table users\" }",
-        "",
+        "bad-ident",
     ),
-    ("irreversible = \"the old column's data is gone\"", "", ""),
+    (
+        "irreversible = \"the old column's data is gone\"",
+        "",
+        "no-irreversible-step",
+    ),
     (
         "ALTER TABLE {{tbl}} ADD COLUMN email_address text\"",
         "ALTER TABLE {{tbl}} RENAME COLUMN email TO email_address\"",
-        "",
+        "fault[rename]",
     ),
     (
         "ALTER TABLE {{tbl}} ADD COLUMN email_address text\"",
         "UPDATE {{tbl}} SET email = lower(email)\"",
-        "",
+        "unbatched-write",
     ),
-    ("signal = \"replication_lag\"", "signal = \"wal_rate\"", ""),
+    (
+        "signal = \"replication_lag\"",
+        "signal = \"wal_rate\"",
+        "not-supported-yet",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,8 +33,6 @@ const BRISK: &[Edit] = &[
 pub(crate) struct Stage {
     pub(crate) cluster: Cluster,
     pub(crate) dsn: String,
-    /// Users that the shop was filled with.
-    pub(crate) rows: i64,
     deployment: Option<Deployment>,
     flags: PathBuf,
     home: PathBuf,
@@ -76,7 +74,6 @@ impl Stage {
         let stage = Self {
             cluster,
             dsn,
-            rows,
             deployment: None,
             flags,
             home,
@@ -193,11 +190,6 @@ impl Stage {
             events.iter().any(|event| wanted(&event.kind)).then_some(())
         })
         .await;
-    }
-
-    /// The clients' figures up to now.
-    pub(crate) fn figures(&self) -> Snapshot {
-        self.deployment.as_ref().unwrap().meter().snapshot()
     }
 
     /// Closes the shop; what its clients saw, and remember.

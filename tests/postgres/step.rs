@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use pgcutover::pg::lease::Lease;
 use pgcutover::pg::session::{Purpose, Session};
-use pgcutover::pg::step::record::{backend_gone, receipt, was_recorded};
+use pgcutover::pg::step::record::{backend_gone, receipt};
 use pgcutover::pg::step::{Done, Record, Sessions, SqlJob, Stop, run};
 use pgcutover::run::event::{EventKind, RunId, Seq, Summary, Task};
 use pgcutover::run::fault::{Fault, Trouble};

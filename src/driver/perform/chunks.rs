@@ -14,10 +14,13 @@ use crate::run::progress::Progress;
 use crate::runbook::{Backfill, Parity};
 
 impl Driver {
-    pub(super) fn start_backfill(&mut self, task: &Task, place: StepPlace<'_>, spec: &Backfill) {
-        let (Some(target), Some(table)) = self.target_and_table(place) else {
-            return;
-        };
+    pub(super) fn start_backfill(
+        &mut self,
+        task: &Task,
+        place: StepPlace<'_>,
+        spec: &Backfill,
+    ) -> Result<(), Fault> {
+        let (target, table) = (self.target_of(place)?, table_of(place)?);
         let job = backfill::Job {
             lease: self.lease(),
             step: task.step.clone(),
@@ -27,7 +30,7 @@ impl Driver {
             spec: spec.clone(),
         };
         let report = self.reporter(task);
-        let (sender, control) = watch::channel(self.control());
+        let (sender, control) = watch::channel(self.control(task));
         self.tasks.start(task, Lever::Pace(sender), async move {
             let session = match open(&target, Purpose::Backfill).await {
                 Ok(session) => session,
@@ -41,19 +44,23 @@ impl Driver {
                 Err(fault) => Outcome::NotDone(fault),
             }
         });
+        Ok(())
     }
 
-    pub(super) fn start_parity(&mut self, task: &Task, place: StepPlace<'_>, spec: &Parity) {
-        let (Some(target), Some(table)) = self.target_and_table(place) else {
-            return;
-        };
+    pub(super) fn start_parity(
+        &mut self,
+        task: &Task,
+        place: StepPlace<'_>,
+        spec: &Parity,
+    ) -> Result<(), Fault> {
+        let (target, table) = (self.target_of(place)?, table_of(place)?);
         let job = parity::Job {
             rows_estimate: self.rows_estimate(&table),
             table,
             spec: spec.clone(),
         };
         let report = self.reporter(task);
-        let (sender, control) = watch::channel(self.control());
+        let (sender, control) = watch::channel(self.control(task));
         self.tasks.start(task, Lever::Pace(sender), async move {
             let session = match open(&target, Purpose::Parity).await {
                 Ok(session) => session,
@@ -66,14 +73,7 @@ impl Driver {
                 Err(fault) => Outcome::NotDone(fault),
             }
         });
-    }
-
-    fn target_and_table(
-        &self,
-        place: StepPlace<'_>,
-    ) -> (Option<crate::pg::connect::Target>, Option<Table>) {
-        let target = self.places.targets.get(&place.step.step.on);
-        (target.cloned(), place.step.table.clone())
+        Ok(())
     }
 
     /// By the catalog, when the plan was made.
@@ -83,6 +83,13 @@ impl Driver {
         let size = tables.get(&name).or_else(|| tables.get(&table.name));
         size.and_then(|size| size.rows).unwrap_or(0)
     }
+}
+
+fn table_of(place: StepPlace<'_>) -> Result<Table, Fault> {
+    place.step.table.clone().ok_or_else(|| {
+        let message = format!("the plan has no table for step `{}`", place.step.id());
+        Fault::new(Trouble::Other, message)
+    })
 }
 
 fn stopped() -> Fault {

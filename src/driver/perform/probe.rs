@@ -21,7 +21,8 @@ impl Driver {
     pub(super) fn start_probe(&mut self, task: &Task) {
         let run = std::sync::Arc::clone(&self.run);
         let Some(place) = run.plan.step(&task.step) else {
-            return;
+            let finding = (None, "the plan has no such step".to_owned());
+            return self.tasks.start_probe(task, async move { finding });
         };
         let done_when = match task.direction {
             Direction::Forward => place.step.done_when(),
@@ -52,8 +53,12 @@ impl Driver {
 
     fn probe_transaction(&mut self, task: &Task, place: StepPlace<'_>) {
         let on = &place.step.step.on;
-        let Some(target) = self.places.targets.get(on).cloned() else {
-            return;
+        let target = match self.target_of(place) {
+            Ok(target) => target,
+            Err(fault) => {
+                let finding = (None, fault.message);
+                return self.tasks.start_probe(task, async move { finding });
+            }
         };
         let former = self.tasks.backends.get(task);
         let former = former.and_then(|seen| *seen.borrow());

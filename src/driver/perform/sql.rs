@@ -11,16 +11,19 @@ use crate::pg::session::{Backend, Purpose, open};
 use crate::pg::step::{self, Record, Sessions, SqlJob, Stop};
 use crate::plan::StepPlace;
 use crate::run::event::Task;
-use crate::run::fault::Trouble;
+use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::{Progress, SqlProgress};
 use crate::runbook::SqlAction;
 
 impl Driver {
-    pub(super) fn start_sql(&mut self, task: &Task, place: StepPlace<'_>, action: &SqlAction) {
+    pub(super) fn start_sql(
+        &mut self,
+        task: &Task,
+        place: StepPlace<'_>,
+        action: &SqlAction,
+    ) -> Result<(), Fault> {
         let on = &place.step.step.on;
-        let Some(target) = self.places.targets.get(on).cloned() else {
-            return;
-        };
+        let target = self.target_of(place)?;
         let earlier = self.run.record(task);
         let job = SqlJob {
             lease: self.lease(),
@@ -45,6 +48,7 @@ impl Driver {
             })
             .await
         });
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::{World, forward, summary};
 use crate::engine::gate;
-use crate::engine::message::{Ask, Outcome as Ending, Reply};
+use crate::engine::message::{Ask, Effect, Message, Outcome as Ending, Reply};
 use crate::plan::Phase;
 use crate::plan::fixture::{drop_old, parity, parity_gate, phase, plan, soak, sql, sql_gate};
 use crate::run::event::{Summary, Verdict};
@@ -149,6 +149,26 @@ fn a_soak_counts_observed_time_only() {
 }
 
 #[test]
+fn a_soak_of_a_phase_that_was_taken_back_begins_anew() {
+    let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.pass(60);
+    assert!(world.run.verdict(&GateId::new("bake")).opens());
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("expand"),
+        reason: None,
+    });
+    world.succeed(&super::world::back("add-column"));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.pass(30);
+    assert!(!world.run.verdict(&GateId::new("bake")).opens());
+    world.pass(31);
+    assert!(world.run.verdict(&GateId::new("bake")).opens());
+}
+
+#[test]
 fn a_soak_survives_a_crash_as_far_as_the_journal_knows_it() {
     let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
     world.advance("expand");
@@ -282,4 +302,36 @@ fn a_finished_last_phase_waits_for_its_exit_gates() {
     assert_eq!(world.run.outcome, None);
     world.pass(10);
     assert_eq!(world.run.outcome, Some(Outcome::Finished));
+}
+
+#[test]
+fn a_late_answer_to_an_older_question_does_not_count() {
+    let mut expand = phase("expand", vec![sql("add-column")]);
+    expand.gates = vec![sql_gate("quiet", At::Entry)];
+    let mut world = World::new(plan(vec![expand]));
+    world.pass(1);
+    world.answer_queries(Verdict::NoGo);
+    world.pass(3);
+    let quiet = GateId::new("quiet");
+    let newest = world.memory.samples[&quiet].question;
+    assert!(newest > 1 && world.memory.samples[&quiet].pending);
+    world.input(Message::Sampled {
+        gate: quiet.clone(),
+        question: newest - 1,
+        verdict: Verdict::Go,
+        reason: "late".into(),
+    });
+    assert!(world.memory.samples[&quiet].pending, "still to be answered");
+    assert_eq!(world.run.verdict(&quiet), Verdict::NoGo);
+}
+
+#[test]
+fn a_question_is_asked_once_a_decision() {
+    let mut expand = phase("expand", vec![sql("add-column")]);
+    expand.gates = vec![sql_gate("quiet", At::Entry)];
+    let mut world = World::new(plan(vec![expand]));
+    let into = PhaseId::new("expand");
+    world.ask(Ask::Advance { into });
+    let asked = |effect: &&Effect| matches!(effect, Effect::Sample { .. });
+    assert_eq!(world.effects.iter().filter(asked).count(), 1);
 }

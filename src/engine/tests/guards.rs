@@ -128,3 +128,19 @@ fn the_account_of_lost_time_names_whoever_takes_most() {
     world.ask(Ask::Pace { pace: Percent(30) });
     assert_eq!(reason(&world).as_deref(), Some("pace"));
 }
+
+#[test]
+fn a_hold_that_could_not_be_made_on_the_climb_is_made_when_it_can() {
+    let mut plan = plan(vec![phase("backfill", vec![backfill("copy")])]);
+    plan.body.guards = vec![lag_guard("lag")];
+    let mut world = World::new(plan);
+    lag(&mut world, 90.0, 40);
+    assert_eq!(world.run.hold, None, "nothing has begun");
+    world.advance("backfill");
+    let by = world.run.hold.clone().map(|hold| hold.by);
+    assert_eq!(by, Some(Actor::Guard(GuardId::new("lag"))));
+    assert!(!world.memory.performs(&forward("copy")));
+    world.ask(Ask::Release);
+    lag(&mut world, 90.0, 10);
+    assert_eq!(world.run.hold, None, "a person's release stands");
+}

@@ -1,7 +1,7 @@
 //! People: permissions, seats, stale views, waivers.
 
 use super::world::{World, forward};
-use crate::engine::message::{Ask, Reply};
+use crate::engine::message::{Ask, IntentId, Reply};
 use crate::plan::Phase;
 use crate::plan::fixture::{phase, plan, signoff, sql, sql_gate};
 use crate::run::Place;
@@ -71,6 +71,21 @@ fn a_hold_while_the_gates_are_asked_voids_the_crossing() {
     world.answer_queries(Verdict::Go);
     world.pass(5);
     assert_eq!(world.run.place, Place::In(0));
+}
+
+#[test]
+fn one_who_advances_while_another_waits_for_the_answer_is_told_so() {
+    let mut phases = signed_phases();
+    phases[0].gates = vec![sql_gate("quiet", At::Exit)];
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    assert_eq!(world.ask(advance("next")), None, "the query is asked first");
+    let first = world.intents;
+    let why = refused(world.ask(advance("next")));
+    assert!(why.contains("ana has asked for it already"), "{why}");
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.reply(IntentId(first)), Some(Reply::Accepted));
 }
 
 #[test]
@@ -171,4 +186,59 @@ fn pause_pace_and_resume_say_why_they_cannot() {
     assert_eq!(world.ask(Ask::Pause), Some(Reply::Accepted));
     refused(world.ask(Ask::Pause));
     assert_eq!(world.ask(Ask::Resume), Some(Reply::Accepted));
+}
+
+#[test]
+fn a_release_replayed_after_a_newer_hold_does_not_end_it() {
+    let mut world = World::new(plan(signed_phases()));
+    let hold = || Ask::Hold {
+        reason: String::new(),
+    };
+    world.ask(hold());
+    let saw = Some(world.run.material);
+    world.ask(Ask::Release);
+    world.ask(hold());
+    refused(world.ask_having_seen("ana", Ask::Release, saw));
+    refused(world.ask_having_seen("ana", Ask::Release, None));
+    assert!(world.run.hold.is_some());
+    assert_eq!(
+        world.ask_having_seen("ana", hold(), None),
+        Some(Reply::Accepted)
+    );
+}
+
+#[test]
+fn a_latched_hold_lets_nothing_new_start_and_no_boundary_be_crossed() {
+    let mut phases = signed_phases();
+    phases[0].gates = vec![sql_gate("quiet", At::Exit)];
+    let mut world = World::new(plan(phases));
+    world.memory.latched = true;
+    refused(world.ask(advance("expand")));
+    world.memory.latched = false;
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    assert_eq!(world.ask(advance("next")), None, "the query is asked first");
+    world.memory.latched = true;
+    world.answer_queries(Verdict::Go);
+    refused(world.last_reply());
+    assert_eq!(world.run.place, Place::In(0));
+}
+
+#[test]
+fn an_entry_signature_does_not_survive_the_rollback_of_the_phase_before() {
+    let mut phases = signed_phases();
+    phases[0].gates.clear();
+    phases[1].gates = vec![signoff("app-works", At::Entry)];
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask_as("bo", sign(Answer::Go));
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("expand"),
+        reason: None,
+    });
+    world.succeed(&super::world::back("add-column"));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    refused(world.ask(advance("next")));
 }

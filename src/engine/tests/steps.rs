@@ -2,11 +2,13 @@
 
 use super::world::{World, back, forward};
 use crate::engine::message::{Ask, Effect, Reply};
-use crate::plan::fixture::{backfill, drop_old, exec, manual, phase, plan, sql};
+use crate::engine::posture::{self, Standing};
+use crate::engine::snapshot::Link;
+use crate::plan::fixture::{backfill, drop_old, exec, manual, parity, phase, plan, sql};
 use crate::run::event::Scope;
 use crate::run::fault::Trouble;
 use crate::run::{Outcome, Place, TaskState};
-use crate::runbook::{PhaseId, StepId};
+use crate::runbook::{PhaseId, Reversal, StepId};
 
 fn hold() -> Ask {
     Ask::Hold {
@@ -188,6 +190,46 @@ fn a_failed_undo_is_stuck_until_a_person_decides() {
 }
 
 #[test]
+fn a_step_that_failed_is_taken_back_without_being_stuck() {
+    let mut world = two_phases();
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.fail(&forward("add-index"), Trouble::Privilege);
+    world.ask(roll_back("expand"));
+    assert!(!world.run.is_stuck());
+    world.succeed(&back("add-column"));
+    assert_eq!(world.run.place, Place::Before(0));
+}
+
+#[test]
+fn an_undo_that_a_person_tries_again_has_all_its_attempts() {
+    let mut world = two_phases();
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.ask(roll_back("expand"));
+    world.fail(&forward("add-index"), Trouble::Interrupted);
+    let undo = back("add-column");
+    let tries = world.run.plan.body.ddl.retry_max as usize + 1;
+    for round in 1..=2 {
+        for _ in 0..tries {
+            assert!(!world.run.is_stuck());
+            world.fail(&undo, Trouble::LockTimeout);
+            world.pass(7);
+        }
+        assert!(world.run.is_stuck());
+        assert_eq!(world.performed(&undo), tries * round);
+        let again = Ask::Resolve {
+            task: undo.clone(),
+            done: false,
+            how: "the report has ended".into(),
+        };
+        assert_eq!(world.ask(again), Some(Reply::Accepted));
+    }
+    world.succeed(&undo);
+    assert_eq!(world.run.place, Place::Before(0));
+}
+
+#[test]
 fn a_phase_with_its_own_rollback_runs_that_and_an_unwind_the_undos() {
     let mut switch = phase("switch", vec![exec("flag-10"), exec("flag-100")]);
     switch.rollback = Some(vec![exec("flag-0")]);
@@ -275,4 +317,100 @@ fn a_manual_step_waits_for_an_answer() {
     ));
     assert_eq!(world.ask(answer("look")), Some(Reply::Accepted));
     assert_eq!(world.run.outcome, Some(Outcome::Finished));
+}
+
+#[test]
+fn a_hold_ends_a_comparison_and_a_release_begins_it_again() {
+    let mut world = World::new(plan(vec![phase("verify", vec![parity("compare")])]));
+    world.advance("verify");
+    let task = forward("compare");
+    world.ask(hold());
+    assert!(world.effects.contains(&Effect::Stop { task: task.clone() }));
+    world.fail(&task, Trouble::Interrupted);
+    world.ask(Ask::Release);
+    assert_eq!(world.performed(&task), 2);
+}
+
+#[test]
+fn a_latched_hold_starts_no_step_but_the_way_back() {
+    let mut world = two_phases();
+    world.advance("expand");
+    world.memory.latched = true;
+    world.succeed(&forward("add-column"));
+    world.pass(10);
+    assert_eq!(world.performed(&forward("add-index")), 0);
+    world.ask(roll_back("expand"));
+    assert_eq!(world.performed(&back("add-column")), 1);
+}
+
+#[test]
+fn a_manual_undo_asks_and_is_answered_on_the_way_back() {
+    let mut step = sql("add-column");
+    let ask = manual("unused").action().clone();
+    step.step.reversal = Reversal::Undo(Box::new(ask));
+    let mut world = World::new(plan(vec![
+        phase("expand", vec![step, sql("add-index")]),
+        phase("next", vec![sql("more")]),
+    ]));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.succeed(&forward("add-index"));
+    world.ask(roll_back("expand"));
+    world.succeed(&back("add-index"));
+    let standing = Standing {
+        link: Link::Up,
+        led: true,
+        latched: false,
+    };
+    let state = posture::state(&world.run, &world.memory, &standing, world.now);
+    let verdict = posture::verdict(&world.run, &world.memory, state, &standing, world.now);
+    assert!(verdict.contains("asks: Done?"), "{verdict}");
+    let answer = Ask::Answer {
+        step: StepId::new("add-column"),
+    };
+    assert_eq!(world.ask(answer), Some(Reply::Accepted));
+    assert_eq!(world.run.place, Place::Before(0));
+}
+
+#[test]
+fn what_an_own_rollback_leaves_is_not_run_again_and_an_unwind_undoes_it() {
+    let mut expand = phase("expand", vec![sql("add-column"), exec("flag-10")]);
+    expand.rollback = Some(vec![exec("flag-0")]);
+    let mut world = World::new(plan(vec![expand, phase("next", vec![sql("more")])]));
+    for round in 1..=2 {
+        world.advance("expand");
+        if round == 1 {
+            world.succeed(&forward("add-column"));
+        }
+        world.succeed(&forward("flag-10"));
+        world.ask(roll_back("expand"));
+        world.succeed(&forward("flag-0"));
+        assert_eq!(world.run.place, Place::Before(0));
+        assert_eq!(world.performed(&forward("flag-10")), round);
+    }
+    assert_eq!(world.performed(&forward("add-column")), 1);
+    world.ask(Ask::Unwind { reason: None });
+    world.succeed(&back("add-column"));
+    assert_eq!(world.performed(&back("flag-10")), 0);
+    assert_eq!(world.run.outcome, Some(Outcome::RolledBack));
+}
+
+#[test]
+fn what_a_later_phase_left_is_undone_before_the_phase_ahead_of_it() {
+    let mut switch = phase("switch", vec![sql("view"), exec("flag-10")]);
+    switch.rollback = Some(vec![exec("flag-0")]);
+    let expand = phase("expand", vec![sql("add-column")]);
+    let mut world = World::new(plan(vec![expand, switch]));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    world.advance("switch");
+    world.succeed(&forward("view"));
+    world.ask(roll_back("switch"));
+    world.fail(&forward("flag-10"), Trouble::Interrupted);
+    world.succeed(&forward("flag-0"));
+    world.ask(Ask::Unwind { reason: None });
+    assert_eq!(world.performed(&back("add-column")), 0);
+    world.succeed(&back("view"));
+    world.succeed(&back("add-column"));
+    assert_eq!(world.run.outcome, Some(Outcome::RolledBack));
 }

@@ -25,7 +25,7 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) journal: Vec<Event>,
     pub(super) effects: Vec<Effect>,
-    intents: i64,
+    pub(super) intents: i64,
 }
 
 impl World {
@@ -127,7 +127,7 @@ impl World {
         self.reply(id)
     }
 
-    fn reply(&self, id: IntentId) -> Option<Reply> {
+    pub(super) fn reply(&self, id: IntentId) -> Option<Reply> {
         self.effects.iter().rev().find_map(|effect| match effect {
             Effect::Reply { intent, reply } if *intent == id => Some(reply.clone()),
             _ => None,
@@ -157,13 +157,14 @@ impl World {
     /// Answers every query that is pending.
     pub(super) fn answer_queries(&mut self, verdict: Verdict) {
         let samples = self.memory.samples.iter();
-        let pending: Vec<GateId> = samples
+        let pending: Vec<(GateId, u64)> = samples
             .filter(|(_, sample)| sample.pending)
-            .map(|(gate, _)| gate.clone())
+            .map(|(gate, sample)| (gate.clone(), sample.question))
             .collect();
-        for gate in pending {
+        for (gate, question) in pending {
             self.input(Message::Sampled {
                 gate,
+                question,
                 verdict,
                 reason: "asked".into(),
             });

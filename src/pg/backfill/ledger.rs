@@ -50,7 +50,7 @@ impl Ledger {
         attempt: i32,
     ) -> Result<Self, Error> {
         Ok(Self {
-            fence: client.prepare(include_str!("sql/fence.sql")).await?,
+            fence: client.prepare(include_str!("../sql/fence.sql")).await?,
             save: client
                 .prepare(include_str!("sql/checkpoint_save.sql"))
                 .await?,

@@ -8,7 +8,7 @@
 //!   flight to the server wherever nothing has to be looked at before COMMIT.
 //! - `separate`: statements that Postgres refuses inside a transaction.
 //! - `supervise`: deadline, stop, and the sessions that queue behind us.
-//! - [`record`]: what a resume reads before it tries again.
+//! - [`record`]: what a transaction leaves, and the proof that it left nothing.
 
 mod index;
 mod pipeline;
@@ -53,6 +53,10 @@ pub struct SqlJob {
     /// that exists already taken for its leftover.
     pub again: bool,
 }
+
+/// How long our own statements around the operator's may take: they wait for
+/// nobody, a take-over excepted.
+const OURS: Duration = Duration::from_secs(10);
 
 impl SqlJob {
     /// How long it may take on the client's clock: a transaction as a whole,
@@ -120,8 +124,9 @@ pub struct Done {
 ///
 /// # Errors
 /// Classified by what comes next. `ConnectionLost` leaves the outcome unknown:
-/// prove the backend gone, then ask [`record`] before another try. `Interrupted`
-/// is the answer to `stop`.
+/// prove the backend gone, then look for the event in the journal or for its
+/// receipt ([`record::receipt`]) before another try. `Interrupted` is the answer
+/// to `stop`.
 pub async fn run(
     sessions: Sessions<'_>,
     job: &SqlJob,

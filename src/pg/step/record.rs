@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use super::{Record, SqlJob};
 use crate::pg::session::{Backend, Session};
 use crate::run::event::{Direction, Event, EventKind, RunId, Seq, Summary, Task};
-use crate::run::fault::{Fault, Trouble};
+use crate::run::fault::Fault;
 
 /// How long a backend that was told to end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,36 +75,6 @@ pub(super) async fn write(
             })
         }
     }
-}
-
-/// The event that a task of this run committed behind the event `after`, if it
-/// did. Asked only when its backend is proved gone: what is not there now may
-/// come later otherwise.
-///
-/// # Errors
-/// What the server says, or `Other` for an event that cannot be read.
-pub async fn was_recorded(
-    session: &Session,
-    run: &RunId,
-    task: &Task,
-    after: Seq,
-) -> Result<Option<Event>, Fault> {
-    let (step, direction) = (task.step.as_str(), direction(task));
-    let row = session
-        .client()
-        .query_opt(
-            include_str!("sql/recorded.sql"),
-            &[&run.0, &after.0, &step, &direction],
-        )
-        .await
-        .map_err(|error| session.describe(&error))?;
-    row.map(|row| {
-        let kind = serde_json::from_str(row.get("body")).map_err(|error| {
-            Fault::new(Trouble::Other, format!("event not understood: {error}"))
-        })?;
-        Ok(event(&row, kind))
-    })
-    .transpose()
 }
 
 /// Rows that a task's receipt names, where its transaction committed.

@@ -4,17 +4,20 @@
 //! A try that follows another runs all of them again, so each has to bear
 //! that; a concurrent index build is made to (see `index`).
 
-use tokio_postgres::Error;
+use std::future::Future;
 
-use super::SqlJob;
+use tokio_postgres::Error;
+use tokio_postgres::types::ToSql;
+
 use super::index::Build;
 use super::progress::Reporter;
 use super::statement::{self, Reply};
 use super::supervise::Supervisor;
 use super::timeouts::Timeouts;
+use super::{OURS, SqlJob};
 use crate::pg::session::Session;
 use crate::run::event::{Event, Summary};
-use crate::run::fault::Fault;
+use crate::run::fault::{Fault, Trouble};
 
 /// One try. The limits are the session's for its time, set by a statement of
 /// their own: in one string with CREATE INDEX CONCURRENTLY they would make a
@@ -26,16 +29,21 @@ pub(super) async fn run(
     reporter: &Reporter<'_>,
 ) -> Result<(Summary, Option<Event>), Fault> {
     let client = session.client();
-    let describe = |error: Error| session.describe(&error);
     let began = std::time::Instant::now();
-    let before = Timeouts::now(client).await.map_err(describe)?;
-    let set = Timeouts::prepare(client).await.map_err(describe)?;
-    Timeouts::of(job)
-        .set(client, &set, false)
-        .await
-        .map_err(describe)?;
+    let limit = async {
+        let before = Timeouts::now(client).await?;
+        let set = Timeouts::prepare(client).await?;
+        Timeouts::of(job).set(client, &set, false).await?;
+        Ok((before, set))
+    };
+    let (before, set) = ours(session, limit).await?;
     let result = all(session, job, supervisor, reporter).await;
-    let reset = before.set(client, &set, false).await.map_err(describe);
+    // A lost session's settings are nobody's any more.
+    let lost = matches!(&result, Err(fault) if fault.trouble == Trouble::ConnectionLost);
+    let reset = match lost {
+        true => Ok(()),
+        false => ours(session, before.set(client, &set, false)).await,
+    };
     let rows = result?.rows;
     reset?;
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -82,11 +90,17 @@ async fn one(
 /// Nothing keeps the lease while a statement on its own runs; it is looked at
 /// before each.
 async fn fence(session: &Session, job: &SqlJob) -> Result<(), Fault> {
-    let lease = &job.lease;
-    session
-        .client()
-        .execute(include_str!("sql/fence.sql"), &[&lease.run.0, &lease.token])
-        .await
-        .map(drop)
-        .map_err(|error| session.describe(&error))
+    let lease: [&(dyn ToSql + Sync); 2] = [&job.lease.run.0, &job.lease.token];
+    let fence = include_str!("../sql/fence.sql");
+    let look = session.client().execute(fence, &lease);
+    ours(session, look).await.map(drop)
+}
+
+/// Statements of our own, which wait for nobody for long.
+async fn ours<T>(
+    session: &Session,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Fault> {
+    let result = session.bounded(OURS, work).await;
+    result.map_err(|error| session.fault(&error))
 }

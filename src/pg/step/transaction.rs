@@ -13,16 +13,16 @@
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
-use super::SqlJob;
 use super::pipeline::in_order;
 use super::progress::Reporter;
 use super::record::{self, Recorded};
 use super::statement::{self, Reply};
 use super::supervise::Supervisor;
 use super::timeouts::Timeouts;
+use super::{OURS, SqlJob};
 use crate::pg::session::Session;
 use crate::run::event::{Event, Summary};
-use crate::run::fault::Fault;
+use crate::run::fault::{Fault, Trouble};
 use crate::seam::seam;
 
 /// One try; done means committed.
@@ -33,9 +33,10 @@ pub(super) async fn run(
     reporter: &Reporter<'_>,
 ) -> Result<(Summary, Option<Event>), Fault> {
     statement::refuse_control(&job.action.statements)?;
-    let prepared = Prepared::new(session.client(), job)
+    let prepared = session
+        .bounded(OURS, Prepared::new(session.client(), job))
         .await
-        .map_err(|error| session.describe(&error))?;
+        .map_err(|error| session.fault(&error))?;
     let transaction = Transaction {
         session,
         job,
@@ -53,10 +54,16 @@ pub(super) async fn run(
             }
         })
         .await;
-    if result.is_err() {
+    // A lost session's transaction ends with it: behind a statement that does
+    // not end, a ROLLBACK would wait as long.
+    if result
+        .as_ref()
+        .is_err_and(|fault| fault.trouble != Trouble::ConnectionLost)
+    {
         // Only the first of two flights leaves a transaction open; the server's
         // warning that there is none is nothing to us.
-        let _ = session.client().batch_execute("ROLLBACK").await;
+        let rollback = session.client().batch_execute("ROLLBACK");
+        let _ = session.bounded(OURS, rollback).await;
     }
     let recorded = result?;
     seam("ddl-after-commit");
@@ -74,7 +81,7 @@ impl Prepared {
     async fn new(client: &Client, job: &SqlJob) -> Result<Self, Error> {
         let (timeouts, fence, record) = tokio::try_join!(
             Timeouts::prepare(client),
-            client.prepare(include_str!("sql/fence.sql")),
+            client.prepare(include_str!("../sql/fence.sql")),
             record::prepare(client, job.record),
         )?;
         Ok(Self {

@@ -76,6 +76,19 @@ fn judge(lead: &LeadSeen, claim: &Claim<'_>) -> Finding {
     Finding::Busy
 }
 
+/// Whether the claim would be granted as things are; changes nothing.
+///
+/// # Errors
+/// [`TakeError`], as [`take`].
+pub async fn may_take(session: &Session, claim: &Claim<'_>) -> Result<(), TakeError> {
+    let lead = seen(session, claim.run).await?;
+    let lead = lead.ok_or_else(|| TakeError::NoRun(claim.run.clone()))?;
+    match judge(&lead, claim) {
+        Finding::Busy => Err(TakeError::Busy(lead)),
+        Finding::Free | Finding::Evict(_) => Ok(()),
+    }
+}
+
 /// Takes the lease for this session, and appends `lead_taken` with it. Waits up
 /// to 8 s for transactions of the former lead: longer than any of its sessions
 /// may idle in one.

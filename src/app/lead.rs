@@ -82,7 +82,15 @@ impl Lead {
             snapshots: self.snapshots(),
             asks,
         };
-        let left = tui::run(wire, Options::from_env(look.ascii)).await;
+        let mut hold = signal(SignalKind::user_defined1())?;
+        let screen = tui::run(wire, Options::from_env(look.ascii));
+        tokio::pin!(screen);
+        let left = loop {
+            tokio::select! {
+                left = &mut screen => break left,
+                _ = hold.recv() => self.hold("SIGUSR1").await,
+            }
+        };
         passing.await?;
         match (left, lost) {
             (Ok(Leave::GoOnWithoutTerminal), _) => self.headless(Voice::Lines).await,

@@ -53,11 +53,10 @@ impl Lead {
     /// A connection without an address.
     pub(super) fn start(ready: Ready, places: &Places) -> color_eyre::Result<Self> {
         let monitor = Monitor::start(monitored(&ready, places)?);
-        let lease = ready.lease().clone();
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
-        let broadcast = broadcast::Broadcast::start(target, lease, handle.snapshots.clone());
+        let broadcast = broadcast::Broadcast::start(target, handle.lease.clone(), handle.snapshots.clone());
         Ok(Self {
             handle,
             _monitor: monitor,

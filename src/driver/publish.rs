@@ -13,7 +13,7 @@ use crate::run::Run;
 use crate::run::event::Event;
 
 /// Events in a snapshot.
-const EVENTS: usize = 500;
+pub(super) const EVENTS: usize = 500;
 
 /// A snapshot that says nothing yet beyond the fold.
 pub fn blank(run: Arc<Run>, events: Arc<Vec<Event>>, user: String) -> Snapshot {

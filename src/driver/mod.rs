@@ -20,7 +20,6 @@
 
 pub mod anew;
 pub mod begin;
-pub mod clock;
 pub mod exec;
 pub mod heartbeat;
 pub mod hold;
@@ -30,6 +29,7 @@ pub mod perform;
 pub mod publish;
 pub mod questions;
 pub mod requests;
+pub mod rhythm;
 pub mod tasks;
 pub mod turn;
 

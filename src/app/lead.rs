@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use color_eyre::eyre::eyre;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
@@ -13,11 +14,17 @@ use super::lines::Lines;
 use super::{Exit, broadcast};
 use crate::cli::Look;
 use crate::driver::begin::Ready;
-use crate::driver::{Asker, Handle, Leaving, Places, Request};
+use crate::driver::{Asker, Ended, Handle, Leaving, Places, Request};
 use crate::engine::message::{Ask, IntentId};
 use crate::engine::snapshot::{Snapshot, State};
 use crate::monitor::{Config, Monitor};
+use crate::pg::connect::Target;
+use crate::pg::session::{Purpose, open};
+use crate::report::handover;
 use crate::run::Outcome;
+use crate::run::evolve::fold;
+use crate::store::read;
+use crate::store::verify::Head;
 use crate::tui::{self, Leave, Options, TuiError, Wire};
 
 /// What a terminal that is gone means.
@@ -42,6 +49,7 @@ pub(super) enum Voice {
 pub(super) struct Lead {
     /// The driver.
     pub(super) handle: Handle,
+    journal: Target,
     _monitor: Monitor,
     _broadcast: broadcast::Broadcast,
 }
@@ -56,9 +64,10 @@ impl Lead {
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
-        let broadcast = broadcast::Broadcast::start(target, handle.lease.clone(), handle.snapshots.clone());
+        let broadcast = broadcast::Broadcast::start(target.clone(), handle.lease.clone(), handle.snapshots.clone());
         Ok(Self {
             handle,
+            journal: target,
             _monitor: monitor,
             _broadcast: broadcast,
         })
@@ -153,14 +162,33 @@ impl Lead {
         loop {
             tokio::select! {
                 ended = &mut self.handle.task => {
-                    ended??;
-                    return Ok(exit_of(&self.handle.snapshots.borrow()));
+                    return match ended? {
+                        Ok(()) => Ok(exit_of(&self.handle.snapshots.borrow())),
+                        Err(Ended::LeaseLost) => Err(self.successor().await),
+                        Err(other) => Err(other.into()),
+                    };
                 }
                 Some(()) = first(&mut interrupt, &mut terminate) => {
                     self.handle.asker.leave(Leaving::AsItIs).await;
                 }
             }
         }
+    }
+
+    /// Who leads now, by whose right: what is said to the lead that was.
+    async fn successor(&self) -> color_eyre::Report {
+        let run = Arc::clone(&self.handle.snapshots.borrow().run);
+        let words = async {
+            let session = open(&self.journal, Purpose::Observer).await.ok()?;
+            let events = read::events(&session, &run.id, &Head::default()).await.ok()?;
+            let now = fold(&events).ok()??;
+            let lead = now.lead.as_ref()?;
+            let from = run.lead.as_ref().map(|lead| &lead.by);
+            Some(handover::succeeded(lead, from))
+        };
+        let words = words.await;
+        let words = words.unwrap_or_else(|| Ended::LeaseLost.to_string());
+        eyre!("{words}\nhint: `pgcutover attach` watches; `pgcutover take-over` asks for the lead")
     }
 
     /// Holds the run, as whoever is logged in.

@@ -14,6 +14,7 @@ mod remote;
 mod run;
 mod source;
 mod status;
+mod take_over;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -83,6 +84,7 @@ async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
         Verb::Demo(demo) => demo::run(demo).await,
         Verb::Check(check) => check::run(check),
         Verb::Run(run) => run::run(run).await,
+        Verb::TakeOver(take_over) => take_over::run(take_over).await,
         Verb::Status(status) => status::show(status).await,
         Verb::Completions { shell } => {
             let mut command = Cli::command();

@@ -162,7 +162,7 @@ async fn request_having_seen(remote: &Remote, ask: &Ask) -> color_eyre::Result<(
 }
 
 /// A fault with its way out.
-fn hinted(fault: &Fault) -> String {
+pub(super) fn hinted(fault: &Fault) -> String {
     let hint = fault.hint.as_ref();
     let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
     format!("{fault}{hint}")
@@ -221,6 +221,14 @@ pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
                 reason: rollback.reason.clone(),
             };
             (&rollback.remote, ask)
+        }
+        Verb::Consent(consent) => {
+            let answer = if consent.no {
+                Answer::NoGo
+            } else {
+                Answer::Go
+            };
+            (&consent.remote, Ask::Consent { to: None, answer })
         }
         Verb::Unwind(unwind) => {
             let reason = unwind.reason.clone();

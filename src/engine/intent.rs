@@ -4,14 +4,16 @@
 //! boundary is in `advance`, the way back in `rollback`. A hold is accepted
 //! from anyone at any time.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::message::{Ask, Decision, Effect, Intent, Reply};
-use super::{advance, gate, proceed, rollback};
+use super::{advance, gate, lead, proceed, rollback};
 use crate::run::Run;
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
-use crate::runbook::{Condition, GateId, Permission, RoleId, StepId};
+use crate::runbook::{Condition, GateId, Permission, Role, RoleId, StepId};
 
 /// Why a request was refused: a sentence that says what would help.
 pub type Refusal = String;
@@ -57,27 +59,32 @@ fn permitted(run: &Run, intent: &Intent) -> Result<(), Refusal> {
         Ask::Sign { .. } => Permission::Sign,
         Ask::Waive { .. } => Permission::Waive,
         Ask::Rollback { .. } | Ask::Unwind { .. } => Permission::Rollback,
+        Ask::TakeOver => return lead::may_lead(run, &intent.by, &intent.roles),
+        Ask::Consent { .. } => return lead::leads(run, &intent.by),
         _ => Permission::Advance,
     };
+    may(run, wanted, &intent.by, &intent.roles, intent.ask.verb())
+}
+
+/// Whether a login with these database roles has a permission.
+pub(super) fn may(
+    run: &Run,
+    wanted: Permission,
+    by: &str,
+    member_of: &BTreeSet<String>,
+    verb: &str,
+) -> Result<(), Refusal> {
     let roles = &run.plan.body.roles;
     let able: Vec<_> = roles.iter().filter(|r| r.can.contains(&wanted)).collect();
-    let fills = |role: &&crate::runbook::Role| {
-        role.members
-            .iter()
-            .any(|member| intent.roles.contains(member))
-    };
+    let fills =
+        |role: &&Role| -> bool { role.members.iter().any(|member| member_of.contains(member)) };
     if roles.is_empty() || able.iter().any(fills) {
         return Ok(());
     }
     let names: Vec<_> = able.iter().map(|role| role.id.as_str()).collect();
     Err(match names.as_slice() {
-        [] => format!("no role of the runbook may {}", intent.ask.verb()),
-        names => format!(
-            "{} may not {}: it takes {}",
-            intent.by,
-            intent.ask.verb(),
-            names.join(" or ")
-        ),
+        [] => format!("no role of the runbook may {verb}"),
+        names => format!("{by} may not {verb}: it takes {}", names.join(" or ")),
     })
 }
 
@@ -93,7 +100,13 @@ fn allowed(run: &Run, intent: &Intent) -> Result<(), Refusal> {
 fn fresh(run: &Run, intent: &Intent) -> Result<(), Refusal> {
     if matches!(
         intent.ask,
-        Ask::Hold { .. } | Ask::Pause | Ask::Resume | Ask::Pace { .. } | Ask::Cancel { .. }
+        Ask::Hold { .. }
+            | Ask::Pause
+            | Ask::Resume
+            | Ask::Pace { .. }
+            | Ask::Cancel { .. }
+            | Ask::TakeOver
+            | Ask::Consent { .. }
     ) {
         return Ok(());
     }
@@ -147,6 +160,10 @@ fn events(
         Ask::Unwind { reason } => Some(rollback::unwind(run, by, reason.clone())?),
         Ask::Answer { step } => Some(answer(run, by, step)?),
         Ask::Resolve { task, done, how } => Some(resolve(run, memory, by, task, *done, how)?),
+        Ask::TakeOver => lead::ask(run, by),
+        Ask::Consent { to, answer } => {
+            Some(lead::consent(run, memory, by, to.as_deref(), *answer)?)
+        }
         Ask::Cancel { task } => {
             cancel(run, memory, task, decision)?;
             None

@@ -2,9 +2,11 @@
 //! report share.
 //!
 //! `format` owns how numbers read, `plan` the plan as a reviewer signs it,
-//! `sentence` what an event says, `status` how a run stands.
+//! `sentence` what an event says, `status` how a run stands, `handover` what
+//! whoever takes the lead has to know.
 
 pub mod format;
+pub mod handover;
 pub mod plan;
 pub mod sentence;
 pub mod status;

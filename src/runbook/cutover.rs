@@ -96,6 +96,9 @@ pub enum Permission {
     Rollback,
     /// Sign for the seat.
     Sign,
+    /// Take the lead over. Where no role names it, whoever may advance does too.
+    #[serde(rename = "take-over")]
+    TakeOver,
 }
 
 /// `[window]`: when starting something is allowed.

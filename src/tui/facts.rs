@@ -5,7 +5,7 @@ use crate::engine::gate;
 use crate::engine::snapshot::{GateView, Link, Snapshot};
 use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
-use crate::run::event::{Direction, Task};
+use crate::run::event::{Actor, Direction, Task};
 use crate::run::{Outcome, Record, Run, TaskState};
 use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId};
 
@@ -278,4 +278,10 @@ pub fn probe(probe: &Probe) -> String {
 
 fn command(exec: &Exec) -> String {
     format!("$ {}", exec.run.join(" "))
+}
+
+/// Who asks to take over the lead.
+pub fn asks_to_lead(run: &Run) -> Option<&Actor> {
+    let asked = run.lead.as_ref()?.asked.as_ref()?;
+    Some(&asked.by)
 }

@@ -97,6 +97,7 @@ fn permission(permission: Permission) -> &'static str {
         Permission::Waive => "waive",
         Permission::Rollback => "rollback",
         Permission::Sign => "sign",
+        Permission::TakeOver => "take over",
     }
 }
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::row::Row;
 use super::{Scene, put};
+use crate::tui::facts;
 use crate::tui::keymap;
 use crate::tui::layout::{self, Panel};
 use crate::tui::theme::Tone;
@@ -24,6 +25,13 @@ fn answer(scene: &Scene<'_>) -> Option<Row> {
             .gap(1)
             .put(notice.tone, scene.theme.glyph(notice.tone));
         return Some(row.gap(1).put(notice.tone, &notice.text));
+    }
+    let who = facts::asks_to_lead(&scene.snapshot.run);
+    if let (None, Some(who), true) = (&model.dialog, who, scene.snapshot.lead) {
+        let text = format!("{who} asks to take over the lead: T answers");
+        let glyph = scene.theme.glyph(Tone::Warn);
+        let row = scene.row().gap(1).put(Tone::Warn, glyph).gap(1);
+        return Some(row.put(Tone::Warn, text));
     }
     let (_, ask) = model.pending.last()?;
     Some(

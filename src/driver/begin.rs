@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::Places;
 use crate::engine::lead::may_lead;
 use crate::pg::session::{OpenError, Purpose, Session, open};
+use crate::pg::pooler;
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::run::event::{Event, EventKind, RunId};
@@ -89,11 +90,15 @@ pub struct Lobby {
 }
 
 impl Lobby {
-    /// Connects to the journal's database; changes nothing.
+    /// Connects to the journal's database; changes nothing. A pooler in transaction
+    /// mode is refused, wherever the plan runs: a lead's sessions are its own.
     ///
     /// # Errors
     /// [`BeginError::Open`].
     pub async fn enter(places: Places, journal: &ConnectionId) -> Result<Self, BeginError> {
+        for target in places.targets.values() {
+            pooler::refuse(target).await?;
+        }
         let target = target(&places, journal)?;
         let session = open(target, Purpose::Lead).await?;
         Ok(Self {

@@ -67,6 +67,17 @@ pub enum OpenError {
         /// The value of `target_session_attrs`.
         wanted: &'static str,
     },
+    /// A pooler that gives each transaction another backend: a person names
+    /// another address.
+    #[error(
+        "`{place}` is a pooler in transaction mode: between two transactions it gives our \
+         backend to others, and with it the lead's lock, its settings and what a cancel hits\n\
+         hint: name the server itself, or a pool in session mode"
+    )]
+    Pooled {
+        /// Where.
+        place: String,
+    },
     /// The server refuses for another reason, such as a database that does not exist.
     #[error("`{place}`: {}", .fault.message)]
     Refused {
@@ -100,7 +111,10 @@ impl OpenError {
             | Self::StartingUp { .. }
             | Self::TooManyConnections { .. }
             | Self::Unsuitable { .. } => true,
-            Self::Authentication { .. } | Self::Tls { .. } | Self::Refused { .. } => false,
+            Self::Authentication { .. }
+            | Self::Tls { .. }
+            | Self::Pooled { .. }
+            | Self::Refused { .. } => false,
             Self::NoHost { attempts } => attempts.iter().any(Self::is_transient),
         }
     }

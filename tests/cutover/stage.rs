@@ -130,7 +130,9 @@ impl Stage {
     /// The same as another login.
     pub(crate) fn program_as(&self, login: &str) -> Command {
         let mut command = self.program();
-        let address = self.address.replace("user=postgres", &format!("user={login}"));
+        let address = self
+            .address
+            .replace("user=postgres", &format!("user={login}"));
         command.env(URL, address);
         command
     }

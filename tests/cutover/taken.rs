@@ -1,6 +1,7 @@
 //! The lead changes hands: agreed, against its will, or because it is stopped. Of
 //! the one that was, not a write lands, and nobody waits for it for long.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use pgcutover::run::event::{Actor, EventKind, Ground};
@@ -38,7 +39,8 @@ async fn fingerprint(client: &Client) -> String {
 /// No session of ours, no lock, no command.
 async fn nothing_is_left(stage: &Stage) {
     let client = stage.connect().await;
-    let ours = "SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgcutover:%')
+    let ours =
+        "SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgcutover:%')
         + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')";
     until("the end of our sessions", async || {
         let left: i64 = client.query_one(ours, &[]).await.unwrap().get(0);
@@ -64,16 +66,24 @@ async fn goes_on_without(mut stage: Stage, former: Lead, next: Lead, ground: Gro
                 && *from == Actor::Person("postgres".into()))
     };
     stage.journal_with("the take-over", named).await;
-    stage.accepted("pace 100").await;
+    // Refused where it is 100 % already.
+    stage.verb("pace 100").await;
     operator::drive_to_the_end(&stage).await;
     let written = next.exits_with(0).await;
-    assert!(written.contains("handover of users-email-rename"), "{written}");
+    assert!(
+        written.contains("handover of users-email-rename"),
+        "{written}"
+    );
     evidence::journal_is_whole(&stage).await;
     let client = stage.connect().await;
     let audit = evidence::audited(&client).await;
     assert_eq!(audit.committed, audit.distinct, "rows written twice");
     let (figures, check) = stage.close().await;
-    assert_eq!((figures.errors(), figures.mismatches()), (0, 0), "{figures:?}");
+    assert_eq!(
+        (figures.errors(), figures.mismatches()),
+        (0, 0),
+        "{figures:?}"
+    );
     assert!(check.is_clean(), "{check:?}");
     let longest = [&figures.old, &figures.new].map(|of| of.latencies.quantile(1.0));
     println!("clients' longest waits: {longest:?}");
@@ -117,7 +127,7 @@ async fn a_lead_stopped_in_the_middle_of_ddl_blocks_nobody_for_long_and_lands_no
     let (stage, lead) = stopping_at("ddl-before-commit").await;
     let mut advance = stage.program();
     advance.args(["advance", "expand", "--url-env", URL]);
-    let mut advancing = advance.spawn().unwrap();
+    let mut advancing = advance.stdout(Stdio::null()).spawn().unwrap();
     lead.stops().await;
     // Nobody ends its sessions before the lease has expired.
     let next = stage.taker("bo", &[]);
@@ -134,16 +144,33 @@ async fn a_lead_hands_over_when_it_agrees_and_keeps_it_when_not() {
     let first = stage.lead();
     operator::drive_up_to(&stage, "expand").await;
 
-    let eve = stage.taker("eve", &["--reason", "because"]).exits_with(1).await;
-    assert!(eve.contains("eve may not take the lead: it takes operator"), "{eve}");
+    let eve = stage
+        .taker("eve", &["--reason", "because"])
+        .exits_with(1)
+        .await;
+    assert!(
+        eve.contains("eve may not take the lead: it takes operator"),
+        "{eve}"
+    );
     let nobody = stage.verb("consent").await;
-    assert!(nobody.err.contains("nobody asks to take over"), "{nobody:?}");
+    assert!(
+        nobody.err.contains("nobody asks to take over"),
+        "{nobody:?}"
+    );
 
     let bo = stage.taker("bo", &[]);
     first.writes("bo asks to take over").await;
-    first.writes("`pgcutover consent` hands the lead over").await;
+    first
+        .writes("`pgcutover consent` hands the lead over")
+        .await;
     let asked = stage.status().await.unwrap();
-    assert_eq!(asked.lead.as_deref().map(|lead| lead.starts_with("postgres")), Some(true));
+    assert_eq!(
+        asked
+            .lead
+            .as_deref()
+            .map(|lead| lead.starts_with("postgres")),
+        Some(true)
+    );
     let mut eve = stage.program_as("eve");
     eve.args(["consent", "--url-env", URL]);
     let eve = Answer::of(eve).await;
@@ -165,12 +192,23 @@ async fn a_lead_hands_over_when_it_agrees_and_keeps_it_when_not() {
     assert!(written.contains("bo leads from"), "{written}");
     stage
         .status_when("bo's picture", |status: &Status| {
-            status.lead.as_deref().is_some_and(|lead| lead.starts_with("bo on"))
+            status
+                .lead
+                .as_deref()
+                .is_some_and(|lead| lead.starts_with("bo on"))
         })
         .await;
-    operator::drive_to_the_end(&stage).await;
-    bo.exits_with(0).await;
-    let taken = |kind: &EventKind| matches!(kind, EventKind::LeadTaken { ground: Ground::Consent, .. });
+    operator::drive_up_to(&stage, "read-switch").await;
+    bo.kill().await;
+    let taken = |kind: &EventKind| {
+        matches!(
+            kind,
+            EventKind::LeadTaken {
+                ground: Ground::Consent,
+                ..
+            }
+        )
+    };
     stage.journal_with("the ground", taken).await;
     nothing_is_left(&stage).await;
 }

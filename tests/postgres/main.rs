@@ -10,6 +10,7 @@ mod deployment;
 mod load;
 mod monitor;
 mod parity;
+mod pooler;
 mod probe;
 mod sandbox;
 mod session;

@@ -23,6 +23,7 @@ use crate::pg::session::{Purpose, open};
 use crate::report::handover;
 use crate::run::Outcome;
 use crate::run::evolve::fold;
+use crate::runbook::OnDisconnect;
 use crate::store::read;
 use crate::store::verify::Head;
 use crate::tui::{self, Leave, Options, TuiError, Wire};
@@ -64,7 +65,11 @@ impl Lead {
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
-        let broadcast = broadcast::Broadcast::start(target.clone(), handle.lease.clone(), handle.snapshots.clone());
+        let broadcast = broadcast::Broadcast::start(
+            target.clone(),
+            handle.lease.clone(),
+            handle.snapshots.clone(),
+        );
         Ok(Self {
             handle,
             journal: target,
@@ -103,7 +108,7 @@ impl Lead {
         match (left, lost) {
             (Ok(Leave::GoOnWithoutTerminal), _) => self.headless(Voice::Lines).await,
             (Ok(Leave::LostTerminal), Lost::GoOn) => {
-                warn!("the terminal is lost; the run goes on without it");
+                self.disconnected().await;
                 self.headless(Voice::Silent).await
             }
             (Ok(Leave::HoldAndLeave), _) => self.leave(Leaving::Hold).await,
@@ -135,8 +140,7 @@ impl Lead {
         let leaving = loop {
             tokio::select! {
                 Some(()) = first(&mut interrupt, &mut terminate) => break Leaving::Hold,
-                // A lost terminal is no reason to stop: the run goes on.
-                _ = hangup.recv() => {}
+                _ = hangup.recv() => self.disconnected().await,
                 _ = hold.recv() => self.hold("SIGUSR1").await,
                 changed = snapshots.changed() => {
                     let ended = snapshots.borrow().run.outcome.is_some();
@@ -151,6 +155,15 @@ impl Lead {
             lines.last().await;
         }
         exit
+    }
+
+    /// The terminal is lost: no reason to stop, unless the runbook says so.
+    async fn disconnected(&self) {
+        let run = Arc::clone(&self.handle.snapshots.borrow().run);
+        match run.plan.body.cutover.on_disconnect {
+            OnDisconnect::GoOn => warn!("the terminal is lost; the run goes on without it"),
+            OnDisconnect::Hold => self.hold("the lead's terminal was lost").await,
+        }
     }
 
     /// Leaves, and waits for the driver's end. Where a hold has to wait, for a
@@ -180,7 +193,9 @@ impl Lead {
         let run = Arc::clone(&self.handle.snapshots.borrow().run);
         let words = async {
             let session = open(&self.journal, Purpose::Observer).await.ok()?;
-            let events = read::events(&session, &run.id, &Head::default()).await.ok()?;
+            let events = read::events(&session, &run.id, &Head::default())
+                .await
+                .ok()?;
             let now = fold(&events).ok()??;
             let lead = now.lead.as_ref()?;
             let from = run.lead.as_ref().map(|lead| &lead.by);

@@ -223,11 +223,7 @@ pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
             (&rollback.remote, ask)
         }
         Verb::Consent(consent) => {
-            let answer = if consent.no {
-                Answer::NoGo
-            } else {
-                Answer::Go
-            };
+            let answer = if consent.no { Answer::NoGo } else { Answer::Go };
             (&consent.remote, Ask::Consent { to: None, answer })
         }
         Verb::Unwind(unwind) => {

@@ -18,8 +18,8 @@ use super::remote::{Seen, find, hinted};
 use super::source::{Surroundings, directory_of, places_of};
 use super::{Exit, logging};
 use crate::cli::TakeOver;
-use crate::driver::begin::{BeginError, Lobby, Ready, who};
 use crate::driver::Places;
+use crate::driver::begin::{BeginError, Lobby, Ready, who};
 use crate::engine::message::{Ask, Reply};
 use crate::pg::session::Purpose;
 use crate::report::handover;
@@ -43,12 +43,19 @@ pub(super) async fn run(args: &TakeOver) -> color_eyre::Result<Exit> {
     }
     let seen = find(&args.remote, Purpose::Intent).await?;
     if seen.run.outcome.is_some() {
-        bail!("run {} has ended: nothing is left to lead", clean(&seen.run.id.0));
+        bail!(
+            "run {} has ended: nothing is left to lead",
+            clean(&seen.run.id.0)
+        );
     }
     let beside = args.remote.runbook.as_deref();
     let directory = beside.map_or_else(working_directory, directory_of);
     let body = &seen.run.plan.body;
-    let places = places_of(&body.connections, directory, &Surroundings::of_the_process())?;
+    let places = places_of(
+        &body.connections,
+        directory,
+        &Surroundings::of_the_process(),
+    )?;
     let ready = begin(args, seen, &places).await?;
     let lead = Lead::start(ready, &places)?;
     if on_screen {

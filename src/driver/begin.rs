@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::Places;
 use crate::engine::lead::may_lead;
-use crate::pg::session::{OpenError, Purpose, Session, open};
 use crate::pg::pooler;
+use crate::pg::session::{OpenError, Purpose, Session, open};
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::run::event::{Event, EventKind, RunId};
@@ -44,9 +44,7 @@ pub enum BeginError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// Somebody leads already.
-    #[error(
-        "{0}\nhint: `pgcutover take-over` asks them for it; with `--reason` it does not ask"
-    )]
+    #[error("{0}\nhint: `pgcutover take-over` asks them for it; with `--reason` it does not ask")]
     Busy(TakeError),
     /// The runbook lets others lead.
     #[error("{0}")]
@@ -271,10 +269,7 @@ pub async fn who(session: &Session) -> Result<(String, BTreeSet<String>), BeginE
 }
 
 /// Opens the plan's other databases that it changes, ready for the lease's copy.
-pub(super) async fn reach_others(
-    places: &Places,
-    plan: &Plan,
-) -> Result<Vec<Session>, BeginError> {
+pub(super) async fn reach_others(places: &Places, plan: &Plan) -> Result<Vec<Session>, BeginError> {
     let mut others = BTreeMap::new();
     for phase in plan.phases() {
         for step in phase.steps.iter().chain(phase.rollback.iter().flatten()) {

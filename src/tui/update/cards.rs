@@ -46,9 +46,7 @@ pub(super) fn toggle_text(model: &mut Model) {
             CardKind::Advance => no_return,
             CardKind::Waive | CardKind::Resolve | CardKind::Sign => true,
             CardKind::RollBack | CardKind::Unwind => true,
-            CardKind::Release | CardKind::Answer | CardKind::Cancel | CardKind::Consent => {
-                false
-            }
+            CardKind::Release | CardKind::Answer | CardKind::Cancel | CardKind::Consent => false,
         };
         card.typing = has_text && !card.typing;
     }

@@ -9,6 +9,7 @@
 
 mod action;
 mod codes;
+mod compatible;
 mod cutover;
 mod diagnostic;
 mod gate;
@@ -26,6 +27,7 @@ mod tree;
 
 pub use action::*;
 pub use codes::{COMPILE_HAZARDS, codes};
+pub use compatible::{Compatible, parse_version};
 pub use cutover::*;
 pub use diagnostic::{Diagnostic, Severity};
 pub use gate::*;

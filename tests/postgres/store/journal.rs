@@ -10,6 +10,7 @@ use pgcutover::store::journal::AppendError;
 use pgcutover::store::read::{ReadError, events};
 use pgcutover::store::runs::{CreateError, list, open_run};
 use pgcutover::store::verify::{Break, Head};
+use tokio_postgres::Client;
 
 use super::{begin, held, installed, is_blocked, is_gone, lead, plan, scene, second};
 use crate::support;
@@ -172,6 +173,36 @@ async fn an_append_whose_session_dies_before_its_commit_is_unknown_and_not_there
     scene.journal.append(Seq(2), &kinds, None).await.unwrap();
 }
 
+/// Whether that backend's commit waits for a standby, as a question.
+fn waits_for_a_standby(pid: i32) -> String {
+    format!(
+        "SELECT wait_event IS NOT DISTINCT FROM 'SyncRep' FROM pg_stat_activity WHERE pid = {pid}"
+    )
+}
+
+/// The checkpointer tells the others that commits wait now, some time after every
+/// session shows the new setting: a commit that does wait is the only proof.
+async fn until_commits_wait(client: &Client, dsn: &str) {
+    let prober = support::connect(dsn).await;
+    let pid = "SELECT pg_backend_pid()";
+    let pid: i32 = prober.query_one(pid, &[]).await.unwrap().get(0);
+    let commits = async {
+        loop {
+            let write = "SELECT pg_logical_emit_message(true, 'probe', '')";
+            prober.execute(write, &[]).await.unwrap();
+        }
+    };
+    let waits = waits_for_a_standby(pid);
+    tokio::select! {
+        () = commits => {}
+        () = super::becomes_true(client, &waits) => {}
+    }
+    client
+        .execute("SELECT pg_terminate_backend($1)", &[&pid])
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn an_append_whose_answer_is_lost_is_unknown_and_there_once() {
     // A commit that waits for a standby that does not exist: done, not answered.
@@ -194,16 +225,9 @@ async fn an_append_whose_answer_is_lost_is_unknown_and_there_once() {
         .execute("SELECT pg_reload_conf()", &[])
         .await
         .unwrap();
-    super::becomes_true(
-        &client,
-        "SELECT current_setting('synchronous_standby_names') <> ''",
-    )
-    .await;
+    until_commits_wait(&client, &dsn).await;
     let kill = async {
-        let waits = format!(
-            "SELECT wait_event IS NOT DISTINCT FROM 'SyncRep' FROM pg_stat_activity WHERE pid = {pid}"
-        );
-        super::becomes_true(&client, &waits).await;
+        super::becomes_true(&client, &waits_for_a_standby(pid)).await;
         client
             .execute("SELECT pg_terminate_backend($1)", &[&pid])
             .await

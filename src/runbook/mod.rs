@@ -33,7 +33,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use gate::*;
 pub use guard::*;
 pub use ids::*;
-pub use lower::{Loaded, load};
+pub use lower::{Loaded, load, parse_duration};
 pub use phase::*;
 pub use schema::{schema, schema_value};
 pub use source::{FileId, Files, Place, RUNBOOK, Sources};

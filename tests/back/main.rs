@@ -8,6 +8,7 @@ mod elsewhere;
 mod permission;
 mod picture;
 mod rollback;
+mod scripts;
 mod servers;
 mod stage;
 mod stuck;

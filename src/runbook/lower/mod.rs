@@ -29,6 +29,7 @@ use super::sql::lint::Unit;
 use super::tree::{self, Damage};
 use super::{ConnectionId, FORMAT, Runbook, toml_string};
 use names::Names;
+pub use scalar::parse_duration;
 use reversal::AddedColumn;
 use step::Accepted;
 use vars::{Render, Vars};

@@ -138,6 +138,7 @@ fn program(cli: &Command) -> io::Result<Vec<u8>> {
 fn of_verb(command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     Man::new(command.clone())
+        .source(concat!("pgcutover ", env!("CARGO_PKG_VERSION")))
         .manual("pgcutover")
         .render(&mut page)?;
     let mut see = Roff::new();

@@ -80,6 +80,9 @@ pub fn main(cli: Cli) -> color_eyre::Result<ExitCode> {
 }
 
 async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
+    if matches!(verb, Verb::Status(_) | Verb::Request(_)) {
+        logging::on_stderr();
+    }
     match &verb {
         Verb::Demo(demo) => demo::run(demo).await,
         Verb::Check(check) => check::run(check),

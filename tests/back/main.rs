@@ -10,6 +10,7 @@ mod not_null;
 mod permission;
 mod picture;
 mod rollback;
+mod scripts;
 mod servers;
 mod stage;
 mod stuck;

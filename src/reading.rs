@@ -2,13 +2,14 @@
 //!
 //! Owns the difference between a number and no number: unknown is never
 //! healthy and never 0. Holds no clock; "now" is handed in. `server` has the
-//! shapes of what the monitor measures.
+//! shapes of what the monitor measures, `attended` of who watches.
 
+pub mod attended;
 pub mod server;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A value that was measured, or the reason why there is none.
@@ -119,6 +120,18 @@ impl<T> Reading<T> {
             Some(age) if age <= max_age => Freshness::Live,
             Some(_) => Freshness::Stale,
             None => Freshness::Absent,
+        }
+    }
+
+    /// The same reading by a clock that is ahead by `by`.
+    #[must_use]
+    pub fn shifted(self, by: SignedDuration) -> Self {
+        match self {
+            Self::Measured { value, at } => Self::measured(value, at + by),
+            Self::Absent { why, since } => Self::Absent {
+                why,
+                since: since.map(|since| since + by),
+            },
         }
     }
 

@@ -9,7 +9,7 @@ pub mod server;
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A value that was measured, or the reason why there is none.
@@ -120,18 +120,6 @@ impl<T> Reading<T> {
             Some(age) if age <= max_age => Freshness::Live,
             Some(_) => Freshness::Stale,
             None => Freshness::Absent,
-        }
-    }
-
-    /// The same reading by a clock that is ahead by `by`.
-    #[must_use]
-    pub fn shifted(self, by: SignedDuration) -> Self {
-        match self {
-            Self::Measured { value, at } => Self::measured(value, at + by),
-            Self::Absent { why, since } => Self::Absent {
-                why,
-                since: since.map(|since| since + by),
-            },
         }
     }
 

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Driver, Ended, clock};
+use super::{Driver, Ended};
+use crate::clock;
 use crate::engine::message::Message;
 use crate::reading::{Absence, Reading};
 use crate::store::journal::DEADLINE;

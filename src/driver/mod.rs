@@ -21,7 +21,6 @@
 
 pub mod attendance;
 pub mod begin;
-pub mod clock;
 pub mod exec;
 pub mod heartbeat;
 pub mod hold;
@@ -31,6 +30,7 @@ pub mod perform;
 pub mod publish;
 pub mod questions;
 pub mod requests;
+pub mod rhythm;
 pub mod tasks;
 pub mod turn;
 

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Driver, clock};
+use super::Driver;
+use crate::clock;
 use crate::engine::memory::Memory;
 use crate::engine::posture::{self, Standing};
 use crate::engine::snapshot::{Link, Picture, Snapshot, State, Terminal, UndoView, remember};

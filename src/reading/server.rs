@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
@@ -22,21 +21,6 @@ pub struct Readings {
     pub wal_rate: Reading<f64>,
     /// Sessions by state.
     pub activity: Reading<Activity>,
-}
-
-impl Readings {
-    /// The same by a clock that is ahead by `by`: an attached terminal shows its
-    /// own readings beside the lead's words.
-    #[must_use]
-    pub fn shifted(self, by: SignedDuration) -> Self {
-        Self {
-            server: self.server.shifted(by),
-            replication: self.replication.shifted(by),
-            locks: self.locks.shifted(by),
-            wal_rate: self.wal_rate.shifted(by),
-            activity: self.activity.shifted(by),
-        }
-    }
 }
 
 /// Facts about the server that identify it.

@@ -6,22 +6,20 @@
 //! lock of the whole server inside the transaction of a step's DDL, and a
 //! standby cannot listen at all. An answer to a request is not waited out: it
 //! makes us look at once.
-//!
-//! Times are the lead's: its clock is known from its picture and the age that the
-//! server gives that; our own readings are shifted to it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::{Report, eyre};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
 use super::super::broadcast::TOOL;
 use super::super::remote::Seen;
+use crate::clock;
 use crate::driver::publish::blank;
 use crate::engine::memory::Memory;
 use crate::engine::message::{IntentId, Reply};
@@ -35,6 +33,7 @@ use crate::run::Run;
 use crate::run::event::Event;
 use crate::run::evolve::{evolve, fold};
 use crate::run::fault::Fault;
+use crate::store::journal::set_clock;
 use crate::store::read::{self, ReadError};
 use crate::store::status::{self, Watched};
 use crate::store::verify::Head;
@@ -65,8 +64,6 @@ pub(super) struct Follower {
 struct Heard {
     led: bool,
     picture: Arc<Picture>,
-    /// How far the lead's clock is ahead of ours.
-    ahead: SignedDuration,
     /// Its words alone, where it is of another version.
     words: Option<Words>,
 }
@@ -89,6 +86,7 @@ impl Follower {
         readings: Option<watch::Receiver<Readings>>,
     ) -> color_eyre::Result<Self> {
         let user = user(&seen.session).await?;
+        set_clock(&seen.session).await?;
         let run = Arc::new(seen.run);
         let mut events = Vec::new();
         for event in seen.events {
@@ -99,7 +97,6 @@ impl Follower {
         let heard = Heard {
             led: true,
             picture: Arc::clone(&first.picture),
-            ahead: SignedDuration::ZERO,
             words: None,
         };
         let mut follower = Self {
@@ -180,6 +177,8 @@ impl Follower {
             None => {
                 let opened = open(&self.target, Purpose::Observer).await;
                 let opened = opened.map_err(|error| error.fault())?;
+                let set = set_clock(&opened);
+                opened.canceller().within(DEADLINE, set).await?;
                 self.session.insert(opened)
             }
         };
@@ -226,24 +225,18 @@ impl Follower {
         self.session = None;
         let since = match &self.link {
             Link::Down { since, .. } => *since,
-            Link::Up => self.now(),
+            Link::Up => clock::now(),
         };
         let error = fault.message;
         self.link = Link::Down { since, error };
     }
 
-    /// By the lead's clock.
-    fn now(&self) -> Timestamp {
-        Timestamp::now() + self.heard.ahead
-    }
-
     fn publish(&self) {
         let run = Arc::clone(&self.run);
         let mut snapshot = blank(run, Arc::clone(&self.events), self.user.clone());
-        snapshot.now = self.now();
         snapshot.picture = Arc::clone(&self.heard.picture);
         snapshot.terminal = self.terminal;
-        snapshot.readings = self.readings.borrow().clone().shifted(self.heard.ahead);
+        snapshot.readings = self.readings.borrow().clone();
         snapshot.replies = self.replies.iter().cloned().collect();
         let standing = Standing {
             link: self.link.clone(),
@@ -261,13 +254,12 @@ impl Follower {
 
 /// What is known of a lead by what it last said.
 fn hear(watched: Option<Watched>) -> Heard {
-    let now = Timestamp::now();
+    let now = clock::now();
     let led = watched.as_ref().is_some_and(Watched::is_led);
     let Some((said, age)) = watched.and_then(|watched| watched.said) else {
         return Heard {
             led,
             picture: nothing(now),
-            ahead: SignedDuration::ZERO,
             words: None,
         };
     };
@@ -281,7 +273,6 @@ fn hear(watched: Option<Watched>) -> Heard {
             }
             Heard {
                 led,
-                ahead: picture.at.duration_since(made),
                 picture: Arc::new(picture),
                 words: None,
             }
@@ -292,7 +283,6 @@ fn hear(watched: Option<Watched>) -> Heard {
             Heard {
                 led,
                 picture: nothing(made),
-                ahead: SignedDuration::ZERO,
                 words: Some(words(said.status, &said.tool)),
             }
         }

@@ -36,7 +36,7 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
             },
         )
         .gap(2)
-        .put(Tone::Plain, lead(scene))
+        .put(Tone::Plain, lead(scene, place.width))
         .put(Tone::Quiet, watching(scene));
     let clock = format!("{}Z", format::clock(scene.now));
     let right = match scene.model.old() {
@@ -70,17 +70,22 @@ fn server(scene: &Scene<'_>) -> String {
     }
 }
 
-fn lead(scene: &Scene<'_>) -> String {
+/// Who leads, and what one may do here; by name where there is room for it.
+fn lead(scene: &Scene<'_>, width: u16) -> String {
     let snapshot = scene.snapshot;
     let user = &snapshot.user;
     let lead = match (&snapshot.run.lead, snapshot.state) {
         (Some(lead), state) if state != State::NoLead => format!("LEAD {}", lead.by),
         _ => "NO LEAD".into(),
     };
+    let you = match width {
+        ..100 => "you".to_owned(),
+        _ => format!("you {user}"),
+    };
     match snapshot.terminal {
         Terminal::Lead => format!("LEAD {user}"),
-        Terminal::Operator => format!("{lead}, you {user} operate"),
-        Terminal::Observer => format!("{lead}, you {user} watch"),
+        Terminal::Operator => format!("{lead}, {you} operate"),
+        Terminal::Observer => format!("{lead}, {you} watch"),
     }
 }
 

@@ -202,6 +202,9 @@ impl Driver {
         }
         self.take_requests().await?;
         if self.link.is_up() {
+            self.call_the_roll().await?;
+        }
+        if self.link.is_up() {
             self.input(Message::Tick).await?;
         }
         Ok(())

@@ -92,7 +92,11 @@ impl Driver {
                     (Leaving::Hold, false) => self.hold_by_lead("the lead has left").await,
                 }
             }
-            Incoming::LeaseLost => Err(Ended::LeaseLost),
+            Incoming::LeaseLost => {
+                // Taken over, or lost by the server: who comes back finds out.
+                self.link.lost("the lease is not ours any more");
+                Ok(())
+            }
         }
     }
 

@@ -114,7 +114,7 @@ impl Terminal {
 }
 
 /// The newest events that a terminal keeps.
-const EVENTS: usize = 500;
+pub const EVENTS: usize = 500;
 
 /// Takes one more event in, and lets the oldest go.
 pub fn remember(events: &mut Vec<Event>, event: Event) {

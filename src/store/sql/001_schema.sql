@@ -55,6 +55,7 @@ CREATE TABLE pgcutover.lease (
     token         text NOT NULL UNIQUE,   -- timeline-epoch-random
     holder        text NOT NULL,          -- session_user
     host          text NOT NULL,
+    system        text,                   -- the server's system identifier, where it may be read
     pid           int NOT NULL,           -- of the lead's session that writes the journal
     backend_start timestamptz NOT NULL,
     taken_at      timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -211,6 +212,16 @@ CREATE FUNCTION pgcutover.timeline() RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
 $$;
+
+-- The server's system identifier; a physical copy shares it. NULL where this login
+-- may not read it.
+CREATE FUNCTION pgcutover.system() RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT system_identifier::text FROM pg_control_system());
+EXCEPTION WHEN insufficient_privilege THEN
+    RETURN NULL;
+END $$;
 
 -- A token that nobody can guess.
 CREATE FUNCTION pgcutover.new_token(p_epoch bigint) RETURNS text

@@ -10,22 +10,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
+use super::attach::{Seat, sit};
 use super::lines::Lines;
+use super::remote::{Seen, see};
 use super::{Exit, broadcast};
 use crate::cli::Look;
 use crate::driver::begin::Ready;
-use crate::driver::{Asker, Ended, Handle, Leaving, Places, Request};
+use crate::driver::{Asker, Ended, Handle, Leaving, Places, Request, Standbys, Targets};
 use crate::engine::message::{Ask, IntentId};
-use crate::engine::snapshot::{Snapshot, State};
+use crate::engine::snapshot::{Snapshot, State, Terminal};
 use crate::monitor::{Config, Monitor};
 use crate::pg::connect::Target;
 use crate::pg::session::{Purpose, open};
 use crate::report::handover;
-use crate::run::Outcome;
-use crate::run::evolve::fold;
+use crate::run::{Outcome, Run};
 use crate::runbook::OnDisconnect;
-use crate::store::read;
-use crate::store::verify::Head;
 use crate::tui::{self, Leave, Options, TuiError, Wire};
 
 /// What a terminal that is gone means.
@@ -51,7 +50,7 @@ pub(super) struct Lead {
     /// The driver.
     pub(super) handle: Handle,
     journal: Target,
-    _monitor: Monitor,
+    monitor: Monitor,
     _broadcast: broadcast::Broadcast,
 }
 
@@ -61,7 +60,9 @@ impl Lead {
     /// # Errors
     /// A connection without an address.
     pub(super) fn start(ready: Ready, places: &Places) -> color_eyre::Result<Self> {
-        let monitor = Monitor::start(monitored(&ready, places)?);
+        let watched = monitored(ready.run(), &places.targets, &places.standbys);
+        let watched = watched.ok_or_else(|| eyre!("the first connection has no address"))?;
+        let monitor = Monitor::start(watched);
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
@@ -73,7 +74,7 @@ impl Lead {
         Ok(Self {
             handle,
             journal: target,
-            _monitor: monitor,
+            monitor,
             _broadcast: broadcast,
         })
     }
@@ -112,8 +113,10 @@ impl Lead {
                 self.headless(Voice::Silent).await
             }
             (Ok(Leave::HoldAndLeave), _) => self.leave(Leaving::Hold).await,
-            (Ok(Leave::Finished | Leave::Detached | Leave::LostTerminal), _)
-            | (Err(TuiError::PublisherGone), _) => self.leave(Leaving::AsItIs).await,
+            (Ok(Leave::Finished | Leave::Detached | Leave::LostTerminal), _) => {
+                self.leave(Leaving::AsItIs).await
+            }
+            (Err(TuiError::PublisherGone), _) => self.outlived(look).await,
             // Whatever broke the screen, nobody watches any more.
             (Err(error), _) => {
                 self.leave(Leaving::Hold).await?;
@@ -177,7 +180,7 @@ impl Lead {
                 ended = &mut self.handle.task => {
                     return match ended? {
                         Ok(()) => Ok(exit_of(&self.handle.snapshots.borrow())),
-                        Err(Ended::LeaseLost) => Err(self.successor().await),
+                        Err(Ended::LeaseLost) => Err(self.replaced().await),
                         Err(other) => Err(other.into()),
                     };
                 }
@@ -188,22 +191,40 @@ impl Lead {
         }
     }
 
-    /// Who leads now, by whose right: what is said to the lead that was.
-    async fn successor(&self) -> color_eyre::Report {
-        let run = Arc::clone(&self.handle.snapshots.borrow().run);
-        let words = async {
-            let session = open(&self.journal, Purpose::Observer).await.ok()?;
-            let events = read::events(&session, &run.id, &Head::default())
-                .await
-                .ok()?;
-            let now = fold(&events).ok()??;
-            let lead = now.lead.as_ref()?;
-            let from = run.lead.as_ref().map(|lead| &lead.by);
-            Some(handover::succeeded(lead, from))
+    /// The driver has ended under the screen. Where somebody else leads now, the
+    /// terminal stays, and watches.
+    async fn outlived(mut self, look: Look) -> color_eyre::Result<Exit> {
+        match (&mut self.handle.task).await? {
+            Ok(()) => Ok(exit_of(&self.handle.snapshots.borrow())),
+            Err(Ended::LeaseLost) => {
+                let seen = self.see().await?;
+                let seat = Seat {
+                    target: self.journal,
+                    terminal: Terminal::Observer,
+                    monitor: Some(self.monitor),
+                    screen: Some(look),
+                };
+                sit(seat, seen).await
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// What is said to a lead without a screen that leads no more: it ends, since
+    /// whoever started it wanted a lead.
+    async fn replaced(&self) -> color_eyre::Report {
+        let by = match self.see().await {
+            Ok(seen) => seen.run.lead.as_ref().map(handover::succeeded),
+            Err(_) => None,
         };
-        let words = words.await;
-        let words = words.unwrap_or_else(|| Ended::LeaseLost.to_string());
-        eyre!("{words}\nhint: `pgcutover attach` watches; `pgcutover take-over` asks for the lead")
+        let by = by.unwrap_or_else(|| Ended::LeaseLost.to_string());
+        eyre!("{by}\nhint: `pgcutover attach` watches; `pgcutover take-over` asks for the lead")
+    }
+
+    /// The run as its journal has it now.
+    async fn see(&self) -> color_eyre::Result<Seen> {
+        let run = self.handle.snapshots.borrow().run.id.clone();
+        see(open(&self.journal, Purpose::Observer).await?, &run).await
     }
 
     /// Holds the run, as whoever is logged in.
@@ -266,22 +287,23 @@ fn exit(outcome: Option<Outcome>, state: State, stopped: bool) -> Exit {
     }
 }
 
-fn monitored(ready: &Ready, places: &Places) -> color_eyre::Result<Config> {
-    let connection = ready.run().plan.body.connections.first();
-    let connection = connection.ok_or_else(|| color_eyre::eyre::eyre!("no connection"))?;
-    let standbys = places.standbys.get(&connection.id);
-    let heartbeats = standbys.into_iter().flatten().filter_map(|(id, target)| {
+/// What to watch for a run: the server of its first connection, where its
+/// address is known here, and the standbys whose addresses are.
+pub(super) fn monitored(run: &Run, targets: &Targets, standbys: &Standbys) -> Option<Config> {
+    let connection = run.plan.body.connections.first()?;
+    let known = standbys.get(&connection.id);
+    let heartbeats = known.into_iter().flatten().filter_map(|(id, target)| {
         let standby = connection
             .standbys
             .iter()
             .find(|standby| standby.id == *id)?;
         Some((standby.application_name.clone(), target.clone()))
     });
-    Ok(Config {
-        target: places.targets[&connection.id].clone(),
+    Some(Config {
+        target: targets.get(&connection.id)?.clone(),
         expected: connection.standbys.clone(),
         heartbeats: heartbeats.collect(),
-        run: Some(ready.run().id.clone()),
+        run: Some(run.id.clone()),
     })
 }
 

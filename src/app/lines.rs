@@ -110,7 +110,7 @@ impl Printer {
 /// What the lead's own terminal could be answered with.
 fn hint(kind: &EventKind, snapshot: &Snapshot) -> &'static str {
     match kind {
-        EventKind::LeadAsked { .. } if snapshot.lead => {
+        EventKind::LeadAsked { .. } if snapshot.leads() => {
             "\n              `pgcutover consent` hands the lead over, `consent --no` keeps it"
         }
         _ => "",

@@ -23,12 +23,10 @@ use crate::driver::begin::{BeginError, Lobby, Ready, who};
 use crate::engine::message::{Ask, Reply};
 use crate::pg::session::Purpose;
 use crate::report::handover;
-use crate::run::Run;
 use crate::run::event::{Actor, Answer, EventKind, RunId};
-use crate::run::evolve::evolve;
+use crate::store::intents;
 use crate::store::lease::{self, Claim, EXPIRY, Right};
 use crate::store::verify::Head;
-use crate::store::{intents, read};
 use crate::text::clean;
 
 /// Time between two looks at the journal.
@@ -129,7 +127,10 @@ async fn consent(mut seen: Seen, patience: Duration) -> color_eyre::Result<Right
 }
 
 async fn ask(seen: &Seen) -> color_eyre::Result<i64> {
-    let saw = head(&seen.run);
+    let saw = Head {
+        seq: seen.run.head,
+        hash: seen.run.head_hash.clone(),
+    };
     let json = serde_json::to_value(Ask::TakeOver)?;
     let asked = intents::request(&seen.session, &seen.run.id, &json, Some(&saw)).await;
     asked.map_err(|fault| eyre!(hinted(&fault)))
@@ -140,28 +141,19 @@ async fn reply(seen: &Seen, id: i64) -> color_eyre::Result<Option<Reply>> {
     Ok(reply.map(serde_json::from_value).transpose()?)
 }
 
-fn head(run: &Run) -> Head {
-    Head {
-        seq: run.head,
-        hash: run.head_hash.clone(),
-    }
-}
-
 /// The lead's answer to this login, where it is in the journal by now.
 async fn look(seen: &mut Seen, user: &Actor, epoch: i64) -> color_eyre::Result<Option<Answer>> {
-    let events = read::events(&seen.session, &seen.run.id, &head(&seen.run)).await?;
-    let mut found = None;
-    for event in &events {
-        evolve(&mut seen.run, event)?;
-        if let EventKind::LeadAnswered { to, answer, .. } = &event.kind
-            && to == user
-        {
-            found = Some(*answer);
-        }
-    }
+    let known = seen.events.len();
+    seen.refresh().await?;
+    let answers = seen.events[known..]
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::LeadAnswered { to, answer, .. } if to == user => Some(*answer),
+            _ => None,
+        });
     match &seen.run.lead {
         Some(lead) if lead.epoch != epoch => bail!("{} leads now", lead.by),
-        _ => Ok(found),
+        _ => Ok(answers.last()),
     }
 }
 

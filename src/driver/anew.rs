@@ -11,12 +11,12 @@ use tracing::warn;
 
 use super::begin::{copy_lease, reach_others};
 use super::heartbeat::Heartbeat;
-use super::publish::EVENTS;
 use super::turn::Turn;
 use super::{Driver, Ended};
 use crate::engine::loss;
 use crate::engine::memory::Memory;
 use crate::engine::message::{Ask, Message, Reply};
+use crate::engine::snapshot::EVENTS;
 use crate::run::event::Event;
 use crate::run::evolve::fold;
 

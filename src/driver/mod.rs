@@ -11,6 +11,7 @@
 //! - [`begin`]: starts or resumes a run; what is true before the first turn.
 //! - [`turn`]: the loop.
 //! - [`requests`]: what people ask, and the answers.
+//! - [`attendance`]: who else is attached.
 //! - [`link`]: the journal's connection, lost and found again; [`outage`]: what
 //!   is made good then; [`anew`]: what, where the server is not the one that was lost.
 //! - [`tasks`], [`perform`], [`exec`]: effects.
@@ -19,6 +20,7 @@
 //! - [`publish`]: the picture that every terminal draws.
 
 pub mod anew;
+pub mod attendance;
 pub mod begin;
 pub mod exec;
 pub mod heartbeat;
@@ -36,6 +38,7 @@ pub mod turn;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
@@ -57,13 +60,18 @@ use link::Link;
 use questions::Questions;
 use tasks::Tasks;
 
+/// Connections of a runbook with their addresses.
+pub type Targets = BTreeMap<ConnectionId, Target>;
+/// Standbys with an address, by connection.
+pub type Standbys = BTreeMap<ConnectionId, Vec<(StandbyId, Target)>>;
+
 /// Where things are, resolved before anything starts.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// Every connection of the runbook.
-    pub targets: BTreeMap<ConnectionId, Target>,
+    pub targets: Targets,
     /// Standbys with an address, by connection.
-    pub standbys: BTreeMap<ConnectionId, Vec<(StandbyId, Target)>>,
+    pub standbys: Standbys,
     /// Where the runbook lies: commands with a slash are relative to it.
     pub runbook_dir: PathBuf,
     /// Variables that stand for the process's own, for commands.
@@ -115,7 +123,7 @@ pub enum Leaving {
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
     /// Another lead has taken over.
-    #[error("another lead has taken over this run\nhint: `pgcutover status` shows who leads")]
+    #[error("another lead has taken over this run")]
     LeaseLost,
     /// The journal cannot be written, and waiting will not help.
     #[error("the journal cannot be written: {0}")]
@@ -189,6 +197,8 @@ pub struct Driver {
     /// Requests in Postgres that the engine has seen and not answered.
     seen: BTreeSet<IntentId>,
     replies: VecDeque<(IntentId, Reply)>,
+    /// When the attached terminals were last asked for.
+    roll_called: Option<Instant>,
     leaving: Option<Leaving>,
     /// Why the local log is behind, as it was last said.
     log_trouble: Option<String>,

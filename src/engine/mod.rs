@@ -26,6 +26,7 @@ pub mod loss;
 pub mod memory;
 pub mod message;
 pub mod outcome;
+mod pairs;
 pub mod posture;
 pub mod proceed;
 pub mod retry;
@@ -59,6 +60,7 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
         Message::Tick
         | Message::Sampled { .. }
         | Message::Measured { .. }
+        | Message::Attended(_)
         | Message::Progressed { .. } => {}
     }
     if decision.events.is_empty() {
@@ -99,6 +101,7 @@ pub fn hear(memory: &mut Memory, input: &Input) {
             memory.sampled(gate, answer);
         }
         Message::Measured { guard, value } => memory.measured(guard, value),
+        Message::Attended(roll) => memory.attended.clone_from(roll),
         Message::Progressed { task, progress } => memory.progressed(task, progress, input.now),
         Message::Tick | Message::Intent(_) => {}
     }

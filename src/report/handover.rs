@@ -7,7 +7,8 @@
 use super::format;
 use super::sentence::{self, Tone, sentence};
 use crate::engine::snapshot::Snapshot;
-use crate::run::event::{Actor, Ground};
+use crate::reading::attended::Attendee;
+use crate::run::event::Ground;
 use crate::run::{Lead, Mark, Place, TaskState};
 use crate::runbook::Role;
 
@@ -176,10 +177,8 @@ fn people(snapshot: &Snapshot) -> Vec<(Tone, String)> {
     if let Some(channel) = &run.plan.body.cutover.channel {
         lines.push((Tone::Plain, format!("people talk in {channel}")));
     }
-    if snapshot.observers > 0 {
-        let watching = format::plural(u64::from(snapshot.observers), "other terminal");
-        lines.push((Tone::Plain, format!("{watching} attached")));
-    }
+    let attended = snapshot.attended().value().into_iter().flatten();
+    lines.extend(attended.map(|who| (Tone::Plain, attached(who))));
     lines
 }
 
@@ -204,6 +203,12 @@ fn introduced(role: &Role) -> String {
     format!("{} ({}){contact}", role.id, role.members.join(", "))
 }
 
+fn attached(who: &Attendee) -> String {
+    let does = if who.operates { "operates" } else { "watches" };
+    let since = format::clock(who.since);
+    format!("{} {does} from {} since {since}", who.user, who.host)
+}
+
 fn events(snapshot: &Snapshot) -> Vec<(Tone, String)> {
     let newest = snapshot.events.iter().rev().take(EVENTS);
     let told = newest.map(|event| {
@@ -220,11 +225,12 @@ fn or_none(lines: Vec<(Tone, String)>) -> Vec<(Tone, String)> {
     }
 }
 
-/// What is said to the lead that was: `former`.
-pub fn succeeded(lead: &Lead, former: Option<&Actor>) -> String {
-    let taken = former.map_or(String::new(), |former| {
-        let how = sentence::taken(&lead.by, former, &lead.host, lead.ground);
-        sentence::because(format!(": {how}"), Some(&lead.mark.reason))
-    });
-    format!("{} leads from {} now{taken}", lead.by, lead.host)
+/// Who leads now, how that came, and why: what the lead that was is told.
+pub fn succeeded(lead: &Lead) -> String {
+    let (by, host) = (&lead.by, &lead.host);
+    let how = match &lead.from {
+        Some(from) => sentence::taken(by, from, host, lead.ground),
+        None => format!("{by} leads from {host}"),
+    };
+    sentence::because(how, Some(&lead.mark.reason))
 }

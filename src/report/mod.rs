@@ -2,11 +2,14 @@
 //! report share.
 //!
 //! `format` owns how numbers read, `plan` the plan as a reviewer signs it,
-//! `sentence` what an event says, `status` how a run stands, `handover` what
-//! whoever takes the lead has to know.
+//! `sentence` what an event says, `status` how a run stands, `oneline` the same
+//! on one line, `deployment` what may be deployed now, `handover` what whoever
+//! takes the lead has to know.
 
+pub mod deployment;
 pub mod format;
 pub mod handover;
+pub mod oneline;
 pub mod plan;
 pub mod sentence;
 pub mod status;

@@ -18,6 +18,7 @@ pub mod event;
 pub mod evolve;
 pub mod fault;
 pub mod lead;
+pub mod outlook;
 pub mod progress;
 pub mod proof;
 pub mod words;

@@ -286,7 +286,10 @@ fn event(row: &Row, kind: &EventKind) -> Event {
 }
 
 /// Takes the time from the server that stamps the journal.
-async fn set_clock(session: &Session) -> Result<(), Fault> {
+///
+/// # Errors
+/// The server's.
+pub async fn set_clock(session: &Session) -> Result<(), Fault> {
     let asked = Instant::now();
     let row = session
         .client()

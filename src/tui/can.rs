@@ -30,6 +30,7 @@ pub fn hold(model: &Model) -> Able {
 /// Whatever goes on or changes: not after the end, not without a link.
 fn steer(model: &Model) -> Able {
     hold(model)?;
+    model.snapshot.terminal.may_ask()?;
     match &model.snapshot.link {
         Link::Down { .. } => no("the journal cannot be reached; only hold works"),
         Link::Up => Ok(()),
@@ -159,7 +160,7 @@ pub fn cancel(model: &Model) -> Able {
 pub fn consent(model: &Model) -> Able {
     steer(model)?;
     let snapshot = &model.snapshot;
-    if !snapshot.lead {
+    if !snapshot.leads() {
         return no("this terminal does not lead");
     }
     match facts::asks_to_lead(&snapshot.run) {
@@ -186,7 +187,7 @@ pub fn page(model: &Model) -> Able {
 
 /// The lead must not be stopped.
 pub fn suspend(model: &Model) -> Able {
-    if model.snapshot.lead {
+    if model.snapshot.leads() {
         no("refused: a stopped lead would keep its locks; SPACE holds, q leaves")
     } else {
         no("not here: q leaves")

@@ -146,7 +146,7 @@ impl Model {
         history.record(&snapshot);
         // Whoever has just taken the wheel sees first what they have to know.
         let taken = snapshot.run.lead.as_ref();
-        let taken = snapshot.lead && taken.is_some_and(|lead| lead.took_over());
+        let taken = snapshot.leads() && taken.is_some_and(|lead| lead.took_over());
         Self {
             snapshot,
             received: clock,
@@ -172,17 +172,23 @@ impl Model {
         self.snapshot.now + self.unseen()
     }
 
-    /// How old the picture is.
+    /// How long ago the newest snapshot came in.
     pub fn unseen(&self) -> Duration {
         elapsed(self.received, self.clock)
     }
 
-    /// Since when what is shown may be untrue: the link is down, or no
-    /// snapshot has come for [`OLD`].
+    /// How old the lead's own words are.
+    pub fn age(&self) -> Duration {
+        self.snapshot.age(self.now())
+    }
+
+    /// Since when what is shown may be untrue: the link is down, or the lead
+    /// has not been heard for [`OLD`]. What has ended does not age.
     pub fn old(&self) -> Option<Duration> {
         match &self.snapshot.link {
             Link::Down { since, .. } => Some(elapsed(*since, self.now())),
-            Link::Up => Some(self.unseen()).filter(|age| *age >= OLD),
+            Link::Up if self.snapshot.run.outcome.is_some() => None,
+            Link::Up => Some(self.age()).filter(|age| *age >= OLD),
         }
     }
 

@@ -65,7 +65,8 @@ impl Ready {
             led: true,
             latched: false,
         };
-        posture::describe(&mut first, &Memory::default(), &standing);
+        first.terminal = snapshot::Terminal::Lead;
+        posture::describe(&mut first, &standing);
         let (publisher, snapshots) = watch::channel(Arc::new(first));
         let latch = Latch::default();
         let lease = self.journal.lease().clone();
@@ -90,6 +91,7 @@ impl Ready {
             waiting: VecDeque::new(),
             seen: BTreeSet::new(),
             replies: VecDeque::new(),
+            roll_called: None,
             leaving: None,
             log_trouble: None,
             publisher,

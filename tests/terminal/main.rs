@@ -24,6 +24,7 @@ mod screen;
 #[path = "../cutover/stage.rs"]
 #[allow(dead_code, reason = "shared with tests/cutover")]
 mod stage;
+mod taken;
 #[path = "../postgres/targets.rs"]
 #[allow(dead_code, reason = "shared with tests/postgres")]
 mod targets;

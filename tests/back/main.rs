@@ -5,10 +5,13 @@
 
 mod doubt;
 mod elsewhere;
+mod full;
+mod hostile;
 mod permission;
 mod picture;
 mod rollback;
 mod scripts;
+mod secrets;
 mod servers;
 mod stage;
 mod stuck;

@@ -134,6 +134,16 @@ pub struct Table {
     pub set: Vec<SetColumn>,
 }
 
+impl Table {
+    /// Its name with its schema.
+    pub fn full_name(&self) -> TableName {
+        TableName {
+            schema: Some(self.schema.clone()),
+            name: self.name.clone(),
+        }
+    }
+}
+
 /// A column of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyColumn {

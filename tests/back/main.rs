@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clients;
 mod doubt;
 mod elsewhere;
 mod full;
 mod hostile;
+mod not_null;
 mod permission;
 mod picture;
 mod rollback;
@@ -15,6 +17,7 @@ mod secrets;
 mod servers;
 mod stage;
 mod stuck;
+mod tour;
 mod unwind;
 mod verbs;
 mod walk;

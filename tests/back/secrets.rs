@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use pgcutover::run::Run;
 use pgcutover::sandbox::Stop;
 use tokio_postgres::Client;
 
@@ -37,6 +38,12 @@ keep = "it only looks"
 run = ["tell", "{{note}}"]
 [[phase]]
 id = "two"
+[[phase.step]]
+id = "traced"
+keep = "it only talks"
+[phase.step.exec]
+run = ["sh", "-xc", ": $PGCUTOVER_DEMO_URL; exit 1"]
+env = ["PGCUTOVER_DEMO_URL"]
 [[phase.step]]
 id = "fails"
 keep = "it does nothing"
@@ -127,9 +134,18 @@ async fn a_run_leaves_its_password_nowhere() {
     let seen = told.contains("PGCUTOVER_STEP=told") && told.contains("run ");
     assert!(seen && !told.contains("_URL="), "{told}");
     stage.ask(&["advance", "two"]).await;
-    stage
-        .until("the failure", |run| run.open_questions().next().is_some())
-        .await;
+    let failed =
+        |id: &'static str| move |run: &Run| run.open_questions().any(|(task, _)| *task == step(id));
+    stage.until("the trace", failed("traced")).await;
+    assert!(
+        stage.told().contains("&password=***********"),
+        "{}",
+        stage.told()
+    );
+    let resolved = ["resolve", "traced", "--as", "done", "--reason", "x"];
+    stage.ask(&resolved).await;
+    stage.ask(&["release"]).await;
+    stage.until("the failure", failed("fails")).await;
     for verb in [
         &["status"][..],
         &["status", "--json"],

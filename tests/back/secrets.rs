@@ -42,7 +42,7 @@ id = "two"
 id = "traced"
 keep = "it only talks"
 [phase.step.exec]
-run = ["sh", "-xc", ": $PGCUTOVER_DEMO_URL; exit 1"]
+run = ["sh", "-xc", "false $PGCUTOVER_DEMO_URL"]
 env = ["PGCUTOVER_DEMO_URL"]
 [[phase.step]]
 id = "fails"

@@ -1,7 +1,7 @@
 //! Owns the questions that several panels and keys ask of a snapshot; never
 //! words for the answers' looks. Pure, like everything it reads.
 
-use crate::engine::gate;
+use crate::engine::{gate, throttle};
 use crate::engine::snapshot::{GateView, Link, Snapshot};
 use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
@@ -196,6 +196,14 @@ pub fn steps(run: &Run) -> impl Iterator<Item = (usize, &PlannedStep)> {
             let steps = phase.steps.iter().chain(phase.rollback.iter().flatten());
             steps.map(move |step| (at, step))
         })
+}
+
+/// Sessions of the current phase's backfill, running or not.
+pub fn workers(run: &Run) -> u16 {
+    let here = steps(run).filter(|(phase, _)| *phase == run.phase_index());
+    let tasks = here.map(|(_, step)| Task::forward(step.id().clone()));
+    let all = tasks.map(|task| throttle::workers(run, &task));
+    all.max().unwrap_or(1)
 }
 
 /// One word for how a task stands.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{Lowering, phase::Spot};
 use crate::runbook::raw::{self, At, DoneWhen};
-use crate::runbook::{Action, Backfill, Chunking, Exec, ExecExpect, Manual, Parity, Probe, Wait};
+use crate::runbook::{
+    Action, Backfill, Chunking, Exec, ExecExpect, MAX_WORKERS, Manual, Parity, Probe, Wait,
+};
 
 /// How long a command may take unless it says otherwise.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
@@ -71,14 +73,10 @@ impl Lowering<'_> {
 
     fn backfill(&mut self, raw: &At<raw::Backfill>) -> Backfill {
         let fields = &raw.value;
-        if let Some(workers) = fields.workers.as_ref().filter(|workers| workers.value != 1) {
-            let message = format!("{} workers are not supported yet", workers.value);
-            self.fault_with(
-                "not-supported-yet",
-                &workers.span,
-                message,
-                "`workers = 1`, or leave it out",
-            );
+        let within = 1..=MAX_WORKERS;
+        if let Some(workers) = fields.workers.as_ref().filter(|n| !within.contains(&n.value)) {
+            let message = format!("a backfill has 1 to {MAX_WORKERS} workers, not {}", workers.value);
+            self.fault("bad-value", &workers.span, message);
         }
         if fields.set.value.0.is_empty() && !self.damage.touched(&fields.set.span) {
             self.fault("bad-value", &fields.set.span, "this sets no column");
@@ -94,7 +92,7 @@ impl Lowering<'_> {
             key: self.columns(&fields.key, &raw.span),
             filter: fields.filter.as_ref().map(|filter| self.expression(filter)),
             chunk: self.chunking(fields.chunk.as_ref()),
-            workers: 1,
+            workers: fields.workers.as_ref().map_or(1, |n| n.value),
             max_quarantined: fields.max_quarantined.as_ref().map_or(0, |n| n.value),
             triggers: fields.triggers.unwrap_or_default(),
         }

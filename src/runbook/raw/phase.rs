@@ -122,7 +122,7 @@ pub(crate) struct Backfill {
     pub(crate) filter: Option<At<String>>,
     /// How large a chunk may be.
     pub(crate) chunk: Option<At<Chunk>>,
-    /// Sessions that copy at once. Default and maximum for now: 1.
+    /// Sessions that copy at once, 1 to 16; an operator may change it. Default: 1.
     pub(crate) workers: Option<At<u16>>,
     /// Rows that may fail before the step holds. Default: 0.
     pub(crate) max_quarantined: Option<At<u64>>,

@@ -8,6 +8,7 @@
 //! [`crate::plan`]).
 
 mod action;
+mod backfill;
 mod codes;
 mod cutover;
 mod diagnostic;
@@ -25,6 +26,7 @@ mod toml_string;
 mod tree;
 
 pub use action::*;
+pub use backfill::*;
 pub use codes::{COMPILE_HAZARDS, codes};
 pub use cutover::*;
 pub use diagnostic::{Diagnostic, Severity};

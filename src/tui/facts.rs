@@ -7,7 +7,7 @@ use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
 use crate::run::event::{Direction, Task};
 use crate::run::{Outcome, Record, Run, TaskState};
-use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId};
+use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId, Writes};
 
 /// What the run is about at this moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -233,16 +233,27 @@ pub fn script(action: &Action) -> Vec<String> {
             lines.collect()
         }
         Action::Backfill(backfill) => {
-            let set = backfill.set.iter();
-            let set: Vec<_> = set.map(|(to, from)| format!("{to} = {from}")).collect();
-            let mut lines = vec![
-                format!(
-                    "update {} in chunks by {}",
-                    backfill.table,
-                    backfill.key.join(", ")
-                ),
-                format!("  set {}", set.join(", ")),
-            ];
+            let key = backfill.key.join(", ");
+            let mut lines = match &backfill.writes {
+                Writes::Set(set) => vec![
+                    format!("update {} in chunks by {key}", backfill.table),
+                    format!("  set {}", pairs(set)),
+                ],
+                Writes::Into(targets) => {
+                    let mut lines = vec![format!("copy {} in chunks by {key}", backfill.table)];
+                    lines.extend(targets.iter().map(|target| {
+                        let filter = target.filter.iter().map(|f| format!(" where {f}"));
+                        let filter: String = filter.collect();
+                        format!("  into {}: {}{filter}", target.table, pairs(&target.set))
+                    }));
+                    lines
+                }
+                Writes::Custom(custom) => {
+                    let walked = format!("for {} in chunks by {key}", backfill.table);
+                    let sql = custom.statements.iter().flat_map(|sql| sql.lines());
+                    std::iter::once(walked).chain(sql.map(str::to_owned)).collect()
+                }
+            };
             lines.extend(
                 backfill
                     .filter
@@ -286,4 +297,9 @@ pub fn probe(probe: &Probe) -> String {
 
 fn command(exec: &Exec) -> String {
     format!("$ {}", exec.run.join(" "))
+}
+
+fn pairs(set: &[(String, String)]) -> String {
+    let set: Vec<_> = set.iter().map(|(to, from)| format!("{to} = {from}")).collect();
+    set.join(", ")
 }

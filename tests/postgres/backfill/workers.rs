@@ -6,6 +6,7 @@ use pgcutover::pg::cadence::Control;
 use pgcutover::run::event::BackfillSummary;
 use pgcutover::run::fault::Trouble;
 use pgcutover::run::progress::{BackfillProgress, BackfillStage};
+use pgcutover::runbook::Writes;
 use tokio::sync::watch;
 
 use super::COUNT_WRITES;
@@ -209,7 +210,7 @@ async fn partitions_are_walked_one_by_one_and_told() {
     let mut job = small();
     job.table = crate::chunked::table("users", &[("region", "text"), ("id", "bigint")]);
     // By the table's name: in a partition that is not the partition's.
-    job.spec.set = vec![("new".to_owned(), "users.old".to_owned())];
+    job.spec.writes = Writes::Set(vec![("new".to_owned(), "users.old".to_owned())]);
     let (driver, control) = watch::channel(by(2));
     let client = crate::support::connect(&database.dsn).await;
     let (attach, mut attaching) = tokio::sync::mpsc::unbounded_channel();

@@ -6,6 +6,7 @@
 
 mod action;
 mod backfill;
+mod compatible;
 mod gate;
 mod guard;
 mod head;
@@ -29,6 +30,7 @@ use super::sql::lint::Unit;
 use super::tree::{self, Damage};
 use super::{ConnectionId, FORMAT, Runbook, toml_string};
 use names::Names;
+pub use scalar::parse_duration;
 use reversal::AddedColumn;
 use step::Accepted;
 use vars::{Render, Vars};

@@ -61,6 +61,8 @@ pub enum Request {
     Resume(Remote),
     /// Set the backfill's ceiling, 1 to 100 percent
     Pace(Pace),
+    /// Set how many sessions the backfill works with, 1 to 16
+    Workers(Workers),
     /// Cross the boundary into a phase
     Advance(Advance),
     /// Answer a sign-off gate for a seat
@@ -228,6 +230,17 @@ pub struct Pace {
     /// Percent
     #[arg(value_parser = clap::value_parser!(u8).range(1..=100))]
     pub percent: u8,
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `workers`.
+#[derive(Debug, Args)]
+pub struct Workers {
+    /// Sessions
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub count: u16,
     /// Which run.
     #[command(flatten)]
     pub remote: Remote,

@@ -11,7 +11,7 @@ use super::message::{Ask, Decision, Effect, Intent, Reply};
 use super::{advance, gate, proceed, rollback};
 use crate::run::Run;
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
-use crate::runbook::{Condition, GateId, Permission, RoleId, StepId};
+use crate::runbook::{Condition, GateId, MAX_WORKERS, Permission, RoleId, StepId};
 
 /// Why a request was refused: a sentence that says what would help.
 pub type Refusal = String;
@@ -93,7 +93,12 @@ fn allowed(run: &Run, intent: &Intent) -> Result<(), Refusal> {
 fn fresh(run: &Run, intent: &Intent) -> Result<(), Refusal> {
     if matches!(
         intent.ask,
-        Ask::Hold { .. } | Ask::Pause | Ask::Resume | Ask::Pace { .. } | Ask::Cancel { .. }
+        Ask::Hold { .. }
+            | Ask::Pause
+            | Ask::Resume
+            | Ask::Pace { .. }
+            | Ask::Workers { .. }
+            | Ask::Cancel { .. }
     ) {
         return Ok(());
     }
@@ -129,6 +134,7 @@ fn events(
         Ask::Pause => Some(pause(run, by)?),
         Ask::Resume => Some(resume(run, by)?),
         Ask::Pace { pace } => Some(set_pace(run, by, *pace)?),
+        Ask::Workers { workers } => Some(set_workers(run, by, *workers)?),
         Ask::Sign {
             gate,
             seat,
@@ -187,6 +193,18 @@ fn set_pace(run: &Run, by: Actor, pace: Percent) -> Result<EventKind, Refusal> {
         return Err(format!("the pace is {pace} already"));
     }
     Ok(EventKind::PaceSet { by, pace })
+}
+
+fn set_workers(run: &Run, by: Actor, workers: u16) -> Result<EventKind, Refusal> {
+    if !(1..=MAX_WORKERS).contains(&workers) {
+        return Err(format!(
+            "a backfill has 1 to {MAX_WORKERS} workers, not {workers}"
+        ));
+    }
+    if run.workers == Some(workers) {
+        return Err(format!("backfills have {workers} already"));
+    }
+    Ok(EventKind::WorkersSet { by, workers })
 }
 
 /// A seat's answer. An exit sign-off counts only after the phase's steps: a

@@ -116,6 +116,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         hold: None,
         pause: None,
         ceiling: Percent::FULL,
+        workers: None,
         pace: PaceRecord {
             pace: Percent::FULL,
             reasons: Vec::new(),
@@ -196,6 +197,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         }
         EventKind::Resumed { .. } => run.pause = None,
         EventKind::PaceSet { pace, .. } => run.ceiling = *pace,
+        EventKind::WorkersSet { workers, .. } => run.workers = Some(*workers),
         EventKind::PaceChanged { pace, reasons } => {
             run.pace = PaceRecord {
                 pace: *pace,

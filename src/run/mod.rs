@@ -69,6 +69,9 @@ pub struct Run {
     pub pause: Option<Mark>,
     /// The operator's ceiling.
     pub ceiling: Percent,
+    /// Sessions of a backfill, where a person set them; absent means as the
+    /// runbook says.
+    pub workers: Option<u16>,
     /// What guards leave of it, as last journaled.
     pub pace: PaceRecord,
     /// The way back, while it is being taken.

@@ -8,6 +8,7 @@
 //! [`crate::plan`]).
 
 mod action;
+mod backfill;
 mod codes;
 mod compatible;
 mod cutover;
@@ -26,6 +27,7 @@ mod toml_string;
 mod tree;
 
 pub use action::*;
+pub use backfill::*;
 pub use codes::{COMPILE_HAZARDS, codes};
 pub use compatible::{Compatible, parse_version};
 pub use cutover::*;

@@ -240,6 +240,8 @@ fn monitored(ready: &Ready, places: &Places) -> color_eyre::Result<Config> {
         expected: connection.standbys.clone(),
         heartbeats: heartbeats.collect(),
         run: Some(ready.run().id.clone()),
+        guards: ready.run().plan.body.guards.clone(),
+        targets: places.targets.clone(),
     })
 }
 

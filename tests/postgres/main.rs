@@ -13,6 +13,7 @@ mod parity;
 mod probe;
 mod sandbox;
 mod session;
+mod signals;
 mod statements;
 mod step;
 mod store;

@@ -2,8 +2,9 @@
 //!
 //! Owns the difference between a number and no number: unknown is never
 //! healthy and never 0. Holds no clock; "now" is handed in. `server` has the
-//! shapes of what the monitor measures.
+//! shapes of what the monitor measures, `attended` of who watches.
 
+pub mod attended;
 pub mod server;
 
 use std::time::Duration;

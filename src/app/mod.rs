@@ -3,13 +3,16 @@
 //! Owns how the rooms are put together and what the process answers with;
 //! decides nothing about a cutover.
 
+mod attach;
 mod begin;
 mod broadcast;
 mod check;
 mod demo;
+mod dispatch;
 mod lead;
 mod lines;
 mod logging;
+mod man;
 mod remote;
 mod run;
 mod source;
@@ -79,16 +82,21 @@ pub fn main(cli: Cli) -> color_eyre::Result<ExitCode> {
 }
 
 async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
+    if matches!(verb, Verb::Status(_) | Verb::Request(_)) {
+        logging::on_stderr();
+    }
     match &verb {
         Verb::Demo(demo) => demo::run(demo).await,
         Verb::Check(check) => check::run(check),
         Verb::Run(run) => run::run(run).await,
+        Verb::Attach(attach) => attach::run(attach).await,
         Verb::Status(status) => status::show(status).await,
         Verb::Completions { shell } => {
             let mut command = Cli::command();
             clap_complete::generate(*shell, &mut command, "pgcutover", &mut io::stdout());
             Ok(Exit::Fine)
         }
+        Verb::Man { verb } => man::print(verb.as_deref()),
         Verb::Request(request) => {
             let (remote, ask) = remote::request(request);
             remote::ask(remote, ask).await

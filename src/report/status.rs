@@ -60,6 +60,9 @@ pub struct Status {
 /// A backfill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackfillStatus {
+    /// The step.
+    #[serde(default)]
+    pub step: String,
     /// Rows visited by key.
     pub rows_done: u64,
     /// Estimated rows of the table.
@@ -254,6 +257,7 @@ fn guard_line(guard: &GuardStatus) -> String {
 
 fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
     BackfillStatus {
+        step: view.task.step.to_string(),
         rows_done: view.progress.rows_done,
         rows_total: view.progress.rows_total,
         rows_per_second: view.rate,

@@ -3,11 +3,12 @@
 //!
 //! - `screen`: a program in a pty, what it shows, and what it is told.
 //! - `demo`: `pgcutover demo` in one, in a directory that has to be empty again.
-//! - `drive`, `leave`, `lost`, `looks`: the tests.
+//! - `attach`, `drive`, `leave`, `lost`, `looks`: the tests.
 //! - `record`, `picture`, `film`: makes the pictures in assets/ (tests/screens.sh).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attach;
 mod demo;
 mod drive;
 mod film;

@@ -5,6 +5,7 @@ mod gates;
 mod guards;
 mod people;
 mod properties;
+mod races;
 mod resume;
 mod steps;
 mod world;

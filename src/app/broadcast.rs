@@ -37,7 +37,7 @@ impl Broadcast {
     /// Starts it.
     pub(super) fn start(
         target: Target,
-        lease: Lease,
+        leases: watch::Receiver<Lease>,
         snapshots: watch::Receiver<Arc<Snapshot>>,
     ) -> Self {
         Self(tokio::spawn(async move {
@@ -47,6 +47,7 @@ impl Broadcast {
             loop {
                 timer.tick().await;
                 let snapshot = Arc::clone(&snapshots.borrow());
+                let lease = leases.borrow().clone();
                 if let Err(why) = publish(&target, &lease, &mut session, &snapshot).await {
                     debug!("no picture: {why}");
                     session = None;

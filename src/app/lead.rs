@@ -56,11 +56,10 @@ impl Lead {
         let watched = monitored(ready.run(), &places.targets, &places.standbys);
         let watched = watched.ok_or_else(|| eyre!("the first connection has no address"))?;
         let monitor = Monitor::start(watched);
-        let lease = ready.lease().clone();
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
-        let broadcast = broadcast::Broadcast::start(target, lease, handle.snapshots.clone());
+        let broadcast = broadcast::Broadcast::start(target, handle.lease.clone(), handle.snapshots.clone());
         Ok(Self {
             handle,
             _monitor: monitor,

@@ -13,12 +13,13 @@
 //! - [`requests`]: what people ask, and the answers.
 //! - [`attendance`]: who else is attached.
 //! - [`link`]: the journal's connection, lost and found again; [`outage`]: what
-//!   is made good then.
+//!   is made good then; [`anew`]: what, where the server is not the one that was lost.
 //! - [`tasks`], [`perform`], [`exec`]: effects.
 //! - [`questions`]: boolean queries of gates and probes.
 //! - [`heartbeat`]: says that the lead is alive.
 //! - [`publish`]: the picture that every terminal draws.
 
+pub mod anew;
 pub mod attendance;
 pub mod begin;
 pub mod exec;
@@ -51,6 +52,7 @@ use crate::run::event::{Event, Seq, Task};
 use crate::run::fault::Fault;
 use crate::run::progress::Progress;
 use crate::runbook::{ConnectionId, StandbyId};
+use crate::store::lease::Lease;
 
 use heartbeat::Heartbeat;
 use hold::Latch;
@@ -102,7 +104,7 @@ enum Incoming {
     Request(Request),
     /// Leave: hold first or not.
     Leave(Leaving),
-    /// The heart does not find its lease any more.
+    /// The heart does not find its lease any more; said at every beat.
     LeaseLost,
     /// Running work has come further; dropped when the queue is full.
     Progress(Task, Progress),
@@ -135,6 +137,8 @@ pub enum Ended {
 pub struct Handle {
     /// The newest picture.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The lease; another one after a failover.
+    pub lease: watch::Receiver<Lease>,
     /// The way in.
     pub asker: Asker,
     /// Ends when the loop does.
@@ -179,7 +183,12 @@ pub struct Driver {
     latch: Latch,
     tasks: Tasks,
     questions: Questions,
-    _heartbeat: Heartbeat,
+    /// None while the lease is being taken anew.
+    heartbeat: Option<Heartbeat>,
+    /// The lease, for whoever else writes under it.
+    lease: watch::Sender<Lease>,
+    /// Why the server is another one, until the journal says so.
+    moved: Option<String>,
     readings: watch::Receiver<Readings>,
     inbox: mpsc::Receiver<Incoming>,
     outbox: mpsc::Sender<Incoming>,

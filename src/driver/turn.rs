@@ -92,7 +92,11 @@ impl Driver {
                     (Leaving::Hold, false) => self.hold_by_lead("the lead has left").await,
                 }
             }
-            Incoming::LeaseLost => Err(Ended::LeaseLost),
+            Incoming::LeaseLost => {
+                // Taken over, or lost by the server: who comes back finds out.
+                self.link.lost("the lease is not ours any more");
+                Ok(())
+            }
         }
     }
 
@@ -249,6 +253,16 @@ impl Driver {
             duty: pace.effective,
             stop: false,
             reason,
+            workers: self.workers(task),
+        }
+    }
+
+    /// Sessions of a backfill.
+    fn workers(&self, task: &Task) -> u16 {
+        let place = self.run.plan.step(&task.step);
+        match place.and_then(|place| proceed::action_of(place.step, task)) {
+            Some(Action::Backfill(backfill)) => backfill.workers,
+            _ => 1,
         }
     }
 

@@ -18,6 +18,8 @@ pub mod deed;
 pub mod event;
 pub mod evolve;
 pub mod fault;
+pub mod lead;
+pub mod outlook;
 pub mod progress;
 pub mod proof;
 pub mod words;
@@ -28,6 +30,7 @@ use event::{
     Verdict,
 };
 use fault::Fault;
+pub use lead::Lead;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,17 +92,6 @@ pub enum Place {
     Before(usize),
     /// In it.
     In(usize),
-}
-
-/// Who holds the lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lead {
-    /// Counts take-overs, from 1.
-    pub epoch: i64,
-    /// Who.
-    pub by: Actor,
-    /// On which machine.
-    pub host: String,
 }
 
 /// Who did something, when and why.

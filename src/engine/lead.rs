@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::intent::{Refusal, may};
+use super::intent::Refusal;
 use super::memory::Memory;
+use super::permit::may;
 use super::proceed::action_of;
 use crate::reading::elapsed;
 use crate::run::Run;

@@ -8,6 +8,7 @@
 
 pub mod deployment;
 pub mod format;
+pub mod grants;
 pub mod handover;
 pub mod oneline;
 pub mod plan;

@@ -15,6 +15,7 @@ mod pooler;
 mod probe;
 mod sandbox;
 mod session;
+mod signals;
 mod statements;
 mod step;
 mod store;

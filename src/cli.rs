@@ -258,6 +258,9 @@ pub struct Status {
     /// With --wait: give up after this long, such as 90s or 2h, with exit code 1
     #[arg(long, value_name = "DURATION", requires = "wait")]
     pub timeout: Option<String>,
+    /// What whoever takes the lead has to know: the handover card
+    #[arg(long, conflicts_with_all = ["json", "oneline", "wait", "deploy"])]
+    pub handover: bool,
     /// Tell whether this version of this application may be deployed now: 0 it
     /// may, 1 it may not, 2 the runbook does not say
     #[arg(long, num_args = 2, value_names = ["APP", "VERSION"],

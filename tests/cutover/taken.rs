@@ -93,7 +93,10 @@ async fn goes_on_without(mut stage: Stage, former: Lead, next: Lead, ground: Gro
     let before = fingerprint(&client).await;
     former.signal("CONT");
     let written = former.exits_with(1).await;
-    assert!(written.contains("bo leads from"), "{written}");
+    assert!(
+        written.contains("bo took the lead from postgres"),
+        "{written}"
+    );
     assert_eq!(fingerprint(&client).await, before, "a stale write landed");
     drop(client);
     nothing_is_left(&stage).await;
@@ -189,7 +192,10 @@ async fn a_lead_hands_over_when_it_agrees_and_keeps_it_when_not() {
     .await;
     stage.accepted("consent").await;
     let written = first.exits_with(1).await;
-    assert!(written.contains("bo leads from"), "{written}");
+    assert!(
+        written.contains("bo took the lead from postgres"),
+        "{written}"
+    );
     stage
         .status_when("bo's picture", |status: &Status| {
             status
@@ -199,6 +205,17 @@ async fn a_lead_hands_over_when_it_agrees_and_keeps_it_when_not() {
         })
         .await;
     operator::drive_up_to(&stage, "read-switch").await;
+    let card = stage.verb("status --handover").await;
+    assert_eq!(card.code, Some(0), "{card:?}");
+    assert!(
+        card.out
+            .contains("bo took the lead from postgres, who agreed"),
+        "{card:?}"
+    );
+    assert!(
+        card.out.contains("next         advance into read-switch"),
+        "{card:?}"
+    );
     bo.kill().await;
     let taken = |kind: &EventKind| {
         matches!(

@@ -17,11 +17,11 @@ use super::turn::at_now;
 use super::{Driver, Incoming, questions};
 use crate::engine::message::{Effect, Message, Outcome};
 use crate::engine::{hear, proceed};
-use crate::monitor::worst_lag;
 use crate::pg::connect::Target;
 use crate::pg::lease::Lease;
 use crate::pg::step::Stop;
 use crate::plan::StepPlace;
+use crate::reading::lag::worst_lag;
 use crate::run::event::{Direction, Task};
 use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::Progress;
@@ -128,7 +128,9 @@ impl Driver {
         };
         for guard in &run.plan.body.guards {
             let value = match guard.signal {
-                Signal::ReplicationLag => worst_lag(&readings.replication, &connection.standbys),
+                Signal::ReplicationLag => {
+                    worst_lag(&readings.replication, &connection.standby_names())
+                }
             };
             let guard = guard.id.clone();
             let measured = Message::Measured { guard, value };

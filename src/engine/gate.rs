@@ -12,7 +12,7 @@ use super::message::{Decision, Effect};
 use super::{soak, window};
 use crate::reading::elapsed;
 use crate::run::event::{Answer, EventKind, Evidence, ParitySummary, Summary, Task, Verdict};
-use crate::run::{Run, Signoff, TaskState};
+use crate::run::{Run, Signoff, TaskState, words};
 use crate::runbook::{At, Condition, Gate, ParityGate, RoleId, StepId};
 
 /// The gates that stand next: those behind done steps, then the boundary's.
@@ -138,7 +138,7 @@ fn judge_parity(run: &Run, wanted: &ParityGate, now: Timestamp) -> (Verdict, Str
         found.rows,
         found.coverage * 100.0,
         found.hot,
-        minutes(elapsed(found.at, now)),
+        words::duration(elapsed(found.at, now)),
     );
     (verdict, reason)
 }
@@ -190,7 +190,7 @@ fn judge_signoff(
         let why = format!(
             "{} signed more than {} ago",
             expired.join(", "),
-            minutes(valid_for)
+            words::duration(valid_for)
         );
         (Verdict::Stale, why)
     } else {
@@ -221,8 +221,8 @@ fn judge_soak(
     let observed = soak::observed(run, memory, &gate.id);
     let reason = format!(
         "{} of {}",
-        minutes(observed.min(duration)),
-        minutes(duration)
+        words::duration(observed.min(duration)),
+        words::duration(duration)
     );
     if observed >= duration {
         (Verdict::Go, reason)
@@ -271,15 +271,4 @@ pub fn fraction(run: &Run, memory: &Memory, gate: &Gate) -> Option<f64> {
 fn join(seats: &[RoleId]) -> String {
     let names: Vec<_> = seats.iter().map(RoleId::as_str).collect();
     names.join(", ")
-}
-
-/// A duration in the two largest units, such as `2h 5m`.
-pub fn minutes(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
 }

@@ -97,14 +97,18 @@ fn fresh(run: &Run, intent: &Intent) -> Result<(), Refusal> {
     ) {
         return Ok(());
     }
+    // A signature rests on what is signed, not on a hold or on another gate.
+    let needed = match intent.ask {
+        Ask::Sign { .. } => run.evidence,
+        _ => run.material,
+    };
     match intent.saw {
         None => Err(format!(
             "a {} has to say what was seen: look first",
             intent.ask.verb()
         )),
-        Some(saw) if saw < run.material => Err(format!(
-            "things have changed since you looked (event {} came after {saw}): look again",
-            run.material
+        Some(saw) if saw < needed => Err(format!(
+            "things have changed since you looked (event {needed} came after {saw}): look again",
         )),
         _ => Ok(()),
     }

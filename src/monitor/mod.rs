@@ -6,7 +6,7 @@
 //! - `poll`: the loop, three tiers (1 s, 5 s, 60 s), reconnecting.
 //! - `link`: one session, each query under a deadline of our own.
 //! - `signals`, `replication`, `heartbeat`: what is asked and what it means.
-//! - [`blocking`]: the tree of who blocks whom. [`lag`]: one number for guards.
+//! - [`blocking`]: the tree of who blocks whom.
 //!
 //! What is known is published as a whole, each signal measured or absent by
 //! itself; the newest wins. Times are this machine's: a reading's age is how
@@ -14,7 +14,6 @@
 
 pub mod blocking;
 mod heartbeat;
-pub mod lag;
 mod link;
 mod poll;
 mod replication;
@@ -22,8 +21,6 @@ mod signals;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-pub use lag::worst_lag;
 
 use crate::pg::connect::Target;
 use crate::reading::server::Readings;

@@ -8,20 +8,7 @@ use jiff::Timestamp;
 
 use crate::engine::snapshot::Eta;
 
-/// At most six characters: `340ms`, `8.1s`, `4m10s`, `2h05m`, `3d04h`.
-pub fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0 if time.as_millis() < 1000 => format!("{}ms", time.as_millis()),
-        0..60 => {
-            let tenths = time.as_millis() / 100;
-            format!("{}.{}s", tenths / 10, tenths % 10)
-        }
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
-    }
-}
+pub use crate::run::words::duration;
 
 /// An age in whole units, which changes once a second at most: `now`, `4s`, `2m`, `3h`.
 pub fn age(time: Duration) -> String {
@@ -74,7 +61,8 @@ pub fn share(share: f64) -> String {
     }
 }
 
-/// A range in the larger end's unit: `35-55m`, `4-9s`; one number where both agree.
+/// A range in the larger end's unit: `35-55m`, `4-9s`; one number where both
+/// agree, two units where the smaller end is less than one: `40m-5h`.
 pub fn eta(eta: Eta) -> String {
     let (unit, word) = match eta.high.as_secs() {
         0..120 => (1, "s"),
@@ -85,6 +73,8 @@ pub fn eta(eta: Eta) -> String {
     let (low, high) = (eta.low.as_secs() / unit, eta.high.as_secs().div_ceil(unit));
     if low == high {
         format!("{high}{word}")
+    } else if low == 0 && eta.low.as_secs() > 0 {
+        format!("{}-{high}{word}", age(eta.low))
     } else {
         format!("{low}-{high}{word}")
     }
@@ -107,18 +97,6 @@ pub fn plural(count: u64, one: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_keep_to_six_characters() {
-        let seconds = |s: f64| duration(Duration::from_secs_f64(s));
-        assert_eq!(seconds(0.0), "0ms");
-        assert_eq!(seconds(0.9999), "999ms");
-        assert_eq!(seconds(8.19), "8.1s");
-        assert_eq!(seconds(59.99), "59.9s");
-        assert_eq!(seconds(250.0), "4m10s");
-        assert_eq!(seconds(7500.0), "2h05m");
-        assert_eq!(seconds(273_600.0), "3d04h");
-    }
 
     #[test]
     fn counts_do_not_overflow_their_unit() {
@@ -148,5 +126,6 @@ mod tests {
         assert_eq!(range(2100, 3300), "35-55m");
         assert_eq!(range(4, 9), "4-9s");
         assert_eq!(range(0, 0), "0s");
+        assert_eq!(range(2400, 16_000), "40m-5h");
     }
 }

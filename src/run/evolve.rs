@@ -106,6 +106,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         created_at: event.at,
         last_at: event.at,
         material: event.seq,
+        evidence: event.seq,
         lead: None,
         place: Place::Before(0),
         placed_at: event.at,
@@ -150,6 +151,9 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     run.last_at = event.at;
     if event.kind.is_material() {
         run.material = event.seq;
+    }
+    if event.kind.is_evidence() {
+        run.evidence = event.seq;
     }
     Ok(())
 }

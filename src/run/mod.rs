@@ -46,6 +46,8 @@ pub struct Run {
     pub last_at: Timestamp,
     /// The newest event that a person who decides has to have seen.
     pub material: Seq,
+    /// The newest event that changes what a signature is about.
+    pub evidence: Seq,
     /// Who holds the lease, by the journal.
     pub lead: Option<Lead>,
     /// Before a phase, or in it.

@@ -1,8 +1,10 @@
-//! The words that events, gates and guards are told in: verdicts, rungs, paces.
+//! The words that events, gates and guards are told in: verdicts, rungs, paces,
+//! lengths of time.
 //!
 //! Owns their spelling on the screen; never decides which one applies.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -107,5 +109,37 @@ impl Percent {
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}%", self.0)
+    }
+}
+
+/// At most six characters: `340ms`, `8.1s`, `4m10s`, `2h05m`, `3d04h`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 if time.as_millis() < 1000 => format!("{}ms", time.as_millis()),
+        0..60 => {
+            let tenths = time.as_millis() / 100;
+            format!("{}.{}s", tenths / 10, tenths % 10)
+        }
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_to_six_characters() {
+        let seconds = |s: f64| duration(Duration::from_secs_f64(s));
+        assert_eq!(seconds(0.0), "0ms");
+        assert_eq!(seconds(0.9999), "999ms");
+        assert_eq!(seconds(8.19), "8.1s");
+        assert_eq!(seconds(59.99), "59.9s");
+        assert_eq!(seconds(250.0), "4m10s");
+        assert_eq!(seconds(7500.0), "2h05m");
+        assert_eq!(seconds(273_600.0), "3d04h");
     }
 }

@@ -224,7 +224,7 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('f')] Full, "full screen", Never, page, "let the open page cover more";
         [Char('/')] Filter, "filter events", Never, always, "show only events that hold a text";
         [Char(':')] Palette, "actions", Never, always, "every action by name";
-        [Char('U')] Unwind, "unwind", Never, roll_back, "take every phase back, to the start; asks first";
+        [Char('U')] Unwind, "unwind", Never, unwind, "take every phase back, to the start; asks first";
         [Char('W')] Waive, "waive", Never, waive, "open a gate that is not GO, with a reason; asks first";
         [Char('j'), Code(K::Down)] Down, "down", Never, always, "a step or a line down";
         [Char('k'), Code(K::Up)] Up, "up", Never, always, "a step or a line up";

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Scene, pair};
+use crate::engine::snapshot::State;
 use crate::report::format;
 use crate::tui::theme::Tone;
 
@@ -65,16 +66,19 @@ fn server(scene: &Scene<'_>) -> String {
 
 fn lead(scene: &Scene<'_>) -> String {
     let snapshot = scene.snapshot;
-    let lead = snapshot.run.lead.as_ref();
-    match (snapshot.lead, lead) {
-        (true, _) => format!("LEAD {}", snapshot.user),
-        (false, Some(lead)) => format!("LEAD {}, you {} watch", lead.by, snapshot.user),
-        (false, None) => format!("NO LEAD, you {} watch", snapshot.user),
+    match &snapshot.run.lead {
+        _ if snapshot.lead => format!("LEAD {}", snapshot.user),
+        Some(lead) if snapshot.state == State::NoLead => format!("no lead, was {}", lead.by),
+        Some(lead) => format!("LEAD {}, you watch", lead.by),
+        None => "no lead, you watch".into(),
     }
 }
 
 fn watching(scene: &Scene<'_>) -> String {
+    // What is wrong needs the room.
+    let wrong = scene.model.old().is_some() || scene.snapshot.state == State::NoLead;
     match scene.snapshot.observers {
+        _ if wrong => String::new(),
         0 => String::new(),
         n => format!(" +{n} watching"),
     }

@@ -28,6 +28,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod digest;
 pub mod driver;
 pub mod engine;

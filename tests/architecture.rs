@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("seam", &[]),
     ("cli", &[]),
+    ("clock", &[]),
     ("reading", &[]),
     // The pure core: runbook <- plan <- run <- engine.
     ("runbook", &["digest", "text"]),
@@ -24,9 +25,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pg", &["run", "plan", "runbook", "reading", "text", "seam"]),
     (
         "store",
-        &["run", "plan", "runbook", "pg", "text", "digest", "seam"],
+        &[
+            "run", "plan", "runbook", "pg", "text", "digest", "seam", "clock",
+        ],
     ),
-    ("monitor", &["run", "runbook", "reading", "pg", "text"]),
+    (
+        "monitor",
+        &["run", "runbook", "reading", "pg", "text", "clock"],
+    ),
     ("sandbox", &["text"]),
     // What people see.
     (
@@ -36,7 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "tui",
         &[
-            "engine", "run", "plan", "runbook", "reading", "text", "report",
+            "engine", "run", "plan", "runbook", "reading", "text", "report", "clock",
         ],
     ),
     // The one imperative loop.
@@ -44,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "driver",
         &[
             "engine", "run", "plan", "runbook", "reading", "store", "pg", "monitor", "text",
-            "seam", "digest",
+            "seam", "digest", "clock",
         ],
     ),
 ];

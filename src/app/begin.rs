@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use color_eyre::eyre::eyre;
-use jiff::Timestamp;
 
+use crate::clock;
 use crate::driver::Places;
 use crate::driver::begin::{Lobby, Ready};
 use crate::pg::introspect;
@@ -37,7 +37,7 @@ pub(super) async fn plan(runbook: &Runbook, places: &Places) -> color_eyre::Resu
         let session = open(target, Purpose::Observer).await?;
         catalogs.insert(id, introspect::catalog(&session, &tables).await?);
     }
-    Ok(match compile(runbook, &catalogs, Timestamp::now()) {
+    Ok(match compile(runbook, &catalogs, clock::now()) {
         Ok(plan) => Compiled::Plan(Box::new(plan)),
         Err(refusals) => Compiled::Refused(refusals),
     })

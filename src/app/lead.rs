@@ -206,13 +206,18 @@ async fn pass_on(mut requests: mpsc::Receiver<tui::Request>, asker: Asker) {
 /// finished, or that nothing stops and that a person has left to itself.
 pub(super) fn exit_of(snapshot: &Snapshot) -> Exit {
     let run = &snapshot.run;
-    match (run.outcome, snapshot.state) {
+    // Whatever still goes on under a hold, such as the way back.
+    let stopped = run.hold.is_some() || run.rollback.is_some();
+    exit(run.outcome, snapshot.state, stopped)
+}
+
+fn exit(outcome: Option<Outcome>, state: State, stopped: bool) -> Exit {
+    match (outcome, state) {
         (Some(Outcome::Finished), _) => Exit::Fine,
         (Some(Outcome::RolledBack), _) => Exit::RolledBack,
         (None, State::Stuck | State::InDoubt) => Exit::Stuck,
-        // Whatever still goes on under the hold, such as the way back.
-        (None, _) if run.hold.is_some() || run.rollback.is_some() => Exit::Held,
         (None, State::Held | State::Holding) => Exit::Held,
+        (None, _) if stopped => Exit::Held,
         // Left without knowing how it stands.
         (None, State::Reconnecting) => Exit::Error,
         (None, _) => Exit::Fine,
@@ -236,4 +241,34 @@ fn monitored(ready: &Ready, places: &Places) -> color_eyre::Result<Config> {
         heartbeats: heartbeats.collect(),
         run: Some(ready.run().id.clone()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nothing_stops_is_fine() {
+        let table = [
+            (Some(Outcome::Finished), State::Finished, false, Exit::Fine),
+            (
+                Some(Outcome::RolledBack),
+                State::Finished,
+                false,
+                Exit::RolledBack,
+            ),
+            (None, State::Running, false, Exit::Fine),
+            (None, State::Running, true, Exit::Held),
+            (None, State::RollingBack, true, Exit::Held),
+            (None, State::Holding, false, Exit::Held),
+            (None, State::Stuck, true, Exit::Stuck),
+            (None, State::InDoubt, false, Exit::Stuck),
+            (None, State::Reconnecting, false, Exit::Error),
+            (None, State::Reconnecting, true, Exit::Held),
+        ];
+        for (outcome, state, stopped, wanted) in table {
+            let found = exit(outcome, state, stopped);
+            assert_eq!(found, wanted, "{outcome:?} {state:?} {stopped}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::clock;
+use crate::clock;
 use crate::engine::snapshot;
 use crate::pg::connect::Target;
 use crate::pg::session::{Message, OpenError, Purpose, Session, open};

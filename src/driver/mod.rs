@@ -19,7 +19,6 @@
 //! - [`publish`]: the picture that every terminal draws.
 
 pub mod begin;
-pub mod clock;
 pub mod exec;
 pub mod heartbeat;
 pub mod hold;
@@ -29,6 +28,7 @@ pub mod perform;
 pub mod publish;
 pub mod questions;
 pub mod requests;
+pub mod rhythm;
 pub mod tasks;
 pub mod turn;
 

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Driver, clock};
+use super::Driver;
+use crate::clock;
 use crate::engine::posture::{self, Standing};
 use crate::engine::snapshot::{Link, Snapshot, State, UndoView};
 use crate::reading::server::Readings;

@@ -10,7 +10,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
 use super::link::CatchUp;
-use super::{Driver, Ended, Incoming, Leaving, clock};
+use super::{Driver, Ended, Incoming, Leaving, rhythm};
+use crate::clock;
 use crate::engine::memory::Flight;
 use crate::engine::message::{Ask, Decision, Input, Message, Outcome};
 use crate::engine::{decide, hear, proceed, throttle};
@@ -41,9 +42,9 @@ impl Driver {
     }
 
     async fn turns(&mut self) -> Result<(), Ended> {
-        let mut ticks = interval(clock::TICK);
+        let mut ticks = interval(rhythm::TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut frames = interval(clock::FRAME);
+        let mut frames = interval(rhythm::FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut latch = self.latch.watch();
         loop {

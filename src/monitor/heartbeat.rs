@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::link::{Link, Missed};
+use crate::clock;
 use crate::pg::connect::Target;
 use crate::reading::elapsed;
 use crate::reading::server::Replica;
@@ -103,7 +104,7 @@ async fn follow(
             Ok(Some(there)) => {
                 let lag =
                     Duration::from_micros(primary.saturating_sub(there).max(0).unsigned_abs());
-                seen.send_replace(Some((lag, Timestamp::now())));
+                seen.send_replace(Some((lag, clock::now())));
             }
             Ok(None) | Err(Missed::Absent(_)) => {}
             Err(Missed::Lost(_)) => link = None,

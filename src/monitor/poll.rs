@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -12,6 +11,7 @@ use super::heartbeat::{self, Heartbeats};
 use super::link::{Link, Missed};
 use super::replication::{self, Tracker};
 use super::signals::{self, WalRate};
+use crate::clock;
 use crate::reading::server::{Readings, Replica};
 use crate::reading::{Absence, Reading};
 
@@ -87,7 +87,7 @@ impl Poller {
             put(&mut self.readings.server, signals::server(link).await)?;
         }
         let position = signals::wal_position(link).await;
-        let now = Timestamp::now();
+        let now = clock::now();
         if let Ok(position) = position {
             self.standbys.primary_at(position, now);
         }
@@ -104,7 +104,7 @@ impl Poller {
 
     async fn replication(&mut self, link: &mut Link) -> Result<Vec<Replica>, Missed> {
         let samples = replication::samples(link).await?;
-        let now = Timestamp::now();
+        let now = clock::now();
         let mut replicas = self.standbys.replicas(&samples, &self.config.expected, now);
         if let (Some(heartbeats), Some(run)) = (&self.heartbeats, &self.config.run) {
             match heartbeat::beat(link, run).await {
@@ -139,7 +139,7 @@ impl Poller {
 /// Takes a signal's answer; an error is a lost link.
 fn put<T>(reading: &mut Reading<T>, answer: Result<T, Missed>) -> Result<(), String> {
     match answer {
-        Ok(value) => *reading = Reading::measured(value, Timestamp::now()),
+        Ok(value) => *reading = Reading::measured(value, clock::now()),
         Err(Missed::Absent(why)) => absent(reading, why),
         Err(Missed::Lost(why)) => return Err(why),
     }
@@ -152,7 +152,7 @@ fn absent<T>(reading: &mut Reading<T>, why: Absence) {
         Reading::Absent {
             since: Some(since), ..
         } => *since,
-        _ => Timestamp::now(),
+        _ => clock::now(),
     };
     *reading = Reading::Absent {
         why,

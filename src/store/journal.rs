@@ -2,21 +2,26 @@
 //! back, with its copy on this machine's disk; never decides what to append.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use tracing::warn;
 
 use super::intents::CHANNEL;
 use super::lease::{Lease, RejoinError, rejoin};
 use super::local::LocalLog;
 use super::read::{ReadError, events};
 use super::verify::Head;
+use crate::clock;
 use crate::pg::session::{Bounded, Session};
 use crate::run::Outcome;
 use crate::run::event::{Event, EventKind, Seq};
 use crate::run::fault::{Fault, Trouble};
 use crate::seam::seam;
+
+/// Clocks that differ by more are worth a word.
+const SKEW: Duration = Duration::from_secs(2);
 
 /// How long anything on the lead's session may take; an append waits for the head, which a step's
 /// transaction holds for the length of its commit.
@@ -107,6 +112,7 @@ impl Journal {
 
     async fn resume(&self) -> Result<Resumed, ResumeError> {
         let read = async {
+            set_clock(&self.session).await?;
             let listen = format!("LISTEN {CHANNEL}");
             let listening = self.session.client().batch_execute(&listen).await;
             listening.map_err(|error| self.session.describe(&error))?;
@@ -250,4 +256,19 @@ fn event(row: &Row, kind: &EventKind) -> Event {
         kind: kind.clone(),
         hash: row.get("hash"),
     }
+}
+
+/// Takes the time from the server that stamps the journal.
+async fn set_clock(session: &Session) -> Result<(), Fault> {
+    let asked = Instant::now();
+    let row = session
+        .client()
+        .query_one("SELECT clock_timestamp()", &[])
+        .await;
+    let row = row.map_err(|error| session.describe(&error))?;
+    let ahead = clock::set(row.get(0), asked.elapsed());
+    if ahead.unsigned_abs() > SKEW {
+        warn!("the server's clock is {ahead:#} from this machine's; times are the server's");
+    }
+    Ok(())
 }

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,6 +17,7 @@ use super::model::{Dialog, Model};
 use super::terminal::{Frame, FromTerminal, Terminal, guard};
 use super::update::{Command, Msg, update};
 use super::{Leave, Options, Request, TuiError, Wire, view};
+use crate::clock;
 
 /// How long a last request may wait for the wire when the screen is left.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ pub async fn run(wire: Wire, options: Options) -> Result<Leave, TuiError> {
     let signals = Signals::new().map_err(TuiError::Setup)?;
     let terminal = Terminal::open().map_err(TuiError::NoTerminal)?;
     let snapshot = wire.snapshots.borrow().clone();
-    let model = Model::new(snapshot, &options, Timestamp::now(), Terminal::size());
+    let model = Model::new(snapshot, &options, clock::now(), Terminal::size());
     let mut session = Session {
         wire,
         model,
@@ -129,7 +129,7 @@ impl Session {
     fn apply(&mut self, message: Msg) -> Option<Leave> {
         self.dirty = true;
         let mut leave = None;
-        for command in update(&mut self.model, Timestamp::now(), message) {
+        for command in update(&mut self.model, clock::now(), message) {
             match command {
                 Command::Send(request) => self.unsent.push_back(request),
                 Command::Leave(how) => leave = Some(how),

@@ -171,6 +171,34 @@ fn a_waiver_needs_a_reason_and_a_waivable_gate() {
 }
 
 #[test]
+fn a_waiver_does_not_survive_the_rollback_of_the_phase_behind_its_gate() {
+    let mut phases = signed_phases();
+    phases[0].gates = vec![sql_gate("soft", At::Exit)];
+    phases.push(phase("last", vec![sql("rest")]));
+    let mut world = World::new(plan(phases));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    let soft = GateId::new("soft");
+    let waived = world.ask(Ask::Waive {
+        gate: soft.clone(),
+        reason: "seen by hand".into(),
+    });
+    assert_eq!(waived, Some(Reply::Accepted));
+    world.advance("next");
+    world.succeed(&forward("more"));
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("next"),
+        reason: None,
+    });
+    world.succeed(&super::world::back("more"));
+    assert_eq!(world.run.place, Place::Before(1));
+    assert_ne!(world.run.verdict(&soft), Verdict::Waived);
+    assert_eq!(world.ask(advance("next")), None, "the query is asked first");
+    world.answer_queries(Verdict::NoGo);
+    refused(world.last_reply());
+}
+
+#[test]
 fn pause_pace_and_resume_say_why_they_cannot() {
     let mut world = World::new(plan(signed_phases()));
     let pace = |percent| Ask::Pace {

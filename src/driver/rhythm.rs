@@ -1,13 +1,6 @@
-//! The one place where the driver asks what time it is.
+//! How often the driver turns without being asked.
 
 use std::time::Duration;
-
-use jiff::Timestamp;
-
-/// Now, by this machine's clock.
-pub fn now() -> Timestamp {
-    Timestamp::now()
-}
 
 /// How often the engine is told that time has passed: soaks, retries and the
 /// freshness of readings are as exact as this.

@@ -3,11 +3,14 @@
 //!
 //! - `screen`: a program in a pty, what it shows, and what it is told.
 //! - `demo`: `pgcutover demo` in one, in a directory that has to be empty again.
-//! - `drive`, `leave`, `lost`, `looks`: the tests.
+//! - `drive`, `states`, `leave`, `lost`, `looks`: the tests.
+//! - `cost`: figures of what the screen costs (tests/terminal_cost.sh).
 //! - `record`, `picture`, `film`: makes the pictures in assets/ (tests/screens.sh).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "figures are told")]
 
+mod cost;
 mod demo;
 mod drive;
 mod film;
@@ -23,6 +26,7 @@ mod screen;
 #[path = "../cutover/stage.rs"]
 #[allow(dead_code, reason = "shared with tests/cutover")]
 mod stage;
+mod states;
 #[path = "../postgres/targets.rs"]
 #[allow(dead_code, reason = "shared with tests/postgres")]
 mod targets;

@@ -41,12 +41,12 @@ fn sentence(scene: &Scene<'_>) -> String {
     match (&scene.snapshot.link, scene.model.old()) {
         (Link::Down { error, .. }, Some(age)) => {
             format!(
-                "no journal for {}: {error}; below is the past",
+                "no journal for {}, below is the past: {error}",
                 format::age(age)
             )
         }
         (Link::Up, Some(age)) => {
-            format!("nothing heard for {}; below is the past", format::age(age))
+            format!("nothing heard for {}, below is the past", format::age(age))
         }
         _ => scene.snapshot.verdict.clone(),
     }

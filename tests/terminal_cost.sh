@@ -1,0 +1,14 @@
+#!/bin/sh
+# Prints what the dashboard costs: bytes a second to the terminal, and processor
+# time of `run` in percent of a core (all threads but tui-logger's own, which
+# stands beside it; then each thread), by the release build on private servers.
+# Takes five minutes; needs what the tests need. Processor time, not time on the
+# clock: the machine need not be idle.
+#
+# Wanted: at 80x24 under 2000 bytes a second while backfilling (aim 1000), and
+# paused or held under 1 % of a core at any size.
+set -eu
+cd "$(dirname "$0")/.."
+cargo build --release
+PGCUTOVER_TEST_PROGRAM="$PWD/target/release/pgcutover" \
+    cargo test --test terminal -- --ignored --nocapture --test-threads=1 cost::

@@ -39,6 +39,11 @@ pub enum Verb {
         /// For this shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, as roff: pgcutover man | man -l -
+    Man {
+        /// Of this verb; without one the program's.
+        verb: Option<String>,
+    },
 }
 
 /// What may be asked of the lead, from any terminal.
@@ -144,7 +149,7 @@ pub struct Run {
 
 /// Which run, in which journal. Without any of these: libpq's environment
 /// variables, and the only open run there.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Remote {
     /// Find the journal through this runbook
     #[arg(long, value_name = "FILE", conflicts_with_all = ["url_env", "service"])]
@@ -170,8 +175,23 @@ pub struct Status {
     #[command(flatten)]
     pub remote: Remote,
     /// As JSON; documented in runbooks/README.md
-    #[arg(long)]
+    #[arg(long, conflicts_with = "oneline")]
     pub json: bool,
+    /// One plain line of at most 80 columns, for a prompt or a status bar
+    #[arg(long)]
+    pub oneline: bool,
+    /// Wait until the run is in this state, such as held or waiting-for, or has
+    /// come to a phase: phase=NAME. 0 once it has, 4 or 1 where it cannot any more
+    #[arg(long, value_name = "STATE")]
+    pub wait: Option<String>,
+    /// With --wait: give up after this long, such as 90s or 2h, with exit code 1
+    #[arg(long, value_name = "DURATION", requires = "wait")]
+    pub timeout: Option<String>,
+    /// Tell whether this version of this application may be deployed now: 0 it
+    /// may, 1 it may not, 2 the runbook does not say
+    #[arg(long, num_args = 2, value_names = ["APP", "VERSION"],
+          conflicts_with_all = ["oneline", "wait"])]
+    pub deploy: Option<Vec<String>>,
 }
 
 /// `hold`.

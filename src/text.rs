@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// Stands where a character was taken out, so that nothing vanishes unseen.
 pub const MARK: char = '\u{FFFD}';
 
@@ -31,6 +33,28 @@ pub fn clean_bounded(text: &str, max_chars: usize) -> String {
             .chain(['…'])
             .collect(),
     }
+}
+
+/// The text cut to that many columns of a terminal; where something is missing
+/// `cut` ends it.
+pub fn fit(text: &str, columns: usize, cut: &str) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut room = columns.saturating_sub(cut.width());
+    let mut out = String::new();
+    for c in text.chars() {
+        let columns = c.width().unwrap_or(0);
+        if columns > room {
+            break;
+        }
+        room -= columns;
+        out.push(c);
+    }
+    if columns > 0 {
+        out.push_str(cut);
+    }
+    out
 }
 
 /// Each line of the text, [`clean`]; for statements and details that keep their shape.

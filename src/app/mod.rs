@@ -10,6 +10,7 @@ mod demo;
 mod lead;
 mod lines;
 mod logging;
+mod man;
 mod remote;
 mod run;
 mod source;
@@ -79,6 +80,9 @@ pub fn main(cli: Cli) -> color_eyre::Result<ExitCode> {
 }
 
 async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
+    if matches!(verb, Verb::Status(_) | Verb::Request(_)) {
+        logging::on_stderr();
+    }
     match &verb {
         Verb::Demo(demo) => demo::run(demo).await,
         Verb::Check(check) => check::run(check),
@@ -89,6 +93,7 @@ async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
             clap_complete::generate(*shell, &mut command, "pgcutover", &mut io::stdout());
             Ok(Exit::Fine)
         }
+        Verb::Man { verb } => man::print(verb.as_deref()),
         Verb::Request(request) => {
             let (remote, ask) = remote::request(request);
             remote::ask(remote, ask).await

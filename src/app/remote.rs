@@ -18,7 +18,7 @@ use crate::pg::connect::resolve;
 use crate::pg::session::{Purpose, Session, open};
 use crate::run::Run;
 use crate::run::event::{Answer, Percent, RunId, Task};
-use crate::run::evolve::fold;
+use crate::run::evolve::{evolve, fold};
 use crate::run::fault::{Fault, Trouble};
 use crate::runbook::{ConnectionSource, GateId, PhaseId, RoleId, StepId};
 use crate::store::verify::Head;
@@ -37,6 +37,23 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub(super) struct Seen {
     pub(super) session: Session,
     pub(super) run: Run,
+}
+
+impl Seen {
+    /// Reads on from what has been seen.
+    ///
+    /// # Errors
+    /// The way to the journal, or a journal that is not what it was.
+    pub(super) async fn refresh(&mut self) -> color_eyre::Result<()> {
+        let head = Head {
+            seq: self.run.head,
+            hash: self.run.head_hash.clone(),
+        };
+        for event in journal::events(&self.session, &self.run.id, &head).await? {
+            evolve(&mut self.run, &event)?;
+        }
+        Ok(())
+    }
 }
 
 /// Finds the journal, the run, and how it stands.

@@ -144,6 +144,8 @@ impl Link {
         down.pause = (down.pause * 2).min(LAST_PAUSE);
         match opened {
             Ok(Ok(session)) => return Change::Opened(Box::new(session)),
+            // What passes by itself needs no hint on the screen.
+            Ok(Err(error)) if error.is_transient() => down.error = error.message(),
             Ok(Err(error)) => down.error = error.to_string(),
             Err(panicked) => down.error = panicked.to_string(),
         }

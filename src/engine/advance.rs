@@ -16,7 +16,7 @@ use super::{gate, window};
 use crate::reading::elapsed;
 use crate::run::event::{Actor, EventKind, Evidence};
 use crate::run::{Place, Run};
-use crate::runbook::{Condition, Enter, Gate, WindowScope};
+use crate::runbook::{Condition, Gate, WindowScope};
 
 /// A query that has not answered by then ends the crossing.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -185,8 +185,7 @@ fn enters_by_itself(run: &Run, memory: &mut Memory, now: Timestamp) -> bool {
     let boundary = run.boundary();
     let wanted = match run.plan.phases().get(boundary) {
         Some(phase) => {
-            phase.enter == Enter::Auto
-                && run.attempt(&phase.id) == 1
+            run.begins_by_itself(phase)
                 && refusal(run, phase.id.as_str(), now).is_ok()
         }
         None => matches!(run.place, Place::In(_)) && run.next_step().is_none(),

@@ -116,6 +116,27 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::NotStarted,
+        Self::Running,
+        Self::Throttled,
+        Self::Stalled,
+        Self::Paused,
+        Self::Holding,
+        Self::Held,
+        Self::Soaking,
+        Self::WaitingFor,
+        Self::WindowClosed,
+        Self::InDoubt,
+        Self::Stuck,
+        Self::NoLead,
+        Self::Reconnecting,
+        Self::RollingBack,
+        Self::Finished,
+        Self::RolledBack,
+    ];
+
     /// The words on the screen and in `status`.
     pub fn word(self) -> &'static str {
         match self {

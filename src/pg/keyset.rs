@@ -1,8 +1,10 @@
 //! Owns walking a table by its key, one stretch of rows after the other; never
 //! knows what is done with them, and never builds SQL.
 
+use std::collections::HashMap;
 use std::fmt;
 
+use futures_util::future::try_join_all;
 use tokio_postgres::row::RowIndex;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -54,53 +56,56 @@ pub(super) struct Stretch {
     pub(super) is_end: bool,
 }
 
-/// One statement of [`crate::plan::sql`] in both forms that a walk needs: from
-/// the low end of the table, and behind a key.
+/// One statement of [`crate::plan::sql`] in every form that a walk needs, by
+/// which ends of its range are given.
 pub(super) struct Ranged {
-    first: Statement,
-    next: Statement,
+    forms: HashMap<Ends, Statement>,
 }
 
 /// What a [`Ranged`] statement covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// From the cursor on; the row limit is the last parameter.
-    Onwards,
-    /// The stretch between two keys.
-    Within,
-    /// The same, and a row limit is the last parameter.
-    WithinLimit,
+    /// From the cursor on, as far as the range goes; the row limit is the last
+    /// parameter.
+    Limited,
+    /// A stretch whose last key is given.
+    Stretch,
 }
 
 impl Ranged {
-    /// Prepares both forms for a key of that many columns.
+    /// Prepares all forms for a key of that many columns, in one round trip.
     pub(super) async fn prepare(
         client: &Client,
         width: usize,
         reach: Reach,
         sql: impl Fn(Ends) -> String,
     ) -> Result<Self, Error> {
-        let [first, next] = match reach {
-            Reach::Onwards => [Ends::Open, Ends::After],
-            Reach::Within | Reach::WithinLimit => [Ends::UpTo, Ends::Between],
+        let (forms, limit): (&[Ends], &[Type]) = match reach {
+            Reach::Limited => (
+                &[Ends::Open, Ends::After, Ends::UpTo, Ends::Between],
+                &[Type::INT8],
+            ),
+            Reach::Stretch => (&[Ends::UpTo, Ends::Between], &[]),
         };
-        let limit: &[Type] = match reach {
-            Reach::Onwards | Reach::WithinLimit => &[Type::INT8],
-            Reach::Within => &[],
-        };
-        let types = |ends: Ends| [&vec![Type::TEXT; ends.keys() * width], limit].concat();
+        let prepared = forms.iter().map(|ends| {
+            let (sql, keys) = (sql(*ends), vec![Type::TEXT; ends.keys() * width]);
+            async move {
+                let statement = client.prepare_typed(&sql, &[&keys, limit].concat()).await;
+                statement.map(|statement| (*ends, statement))
+            }
+        });
+        let forms = try_join_all(prepared).await?;
         Ok(Self {
-            first: client.prepare_typed(&sql(first), &types(first)).await?,
-            next: client.prepare_typed(&sql(next), &types(next)).await?,
+            forms: forms.into_iter().collect(),
         })
     }
 
-    /// The form for a cursor that is, or is not, at the low end.
-    pub(super) fn behind(&self, after: Option<&Key>) -> &Statement {
-        match after {
-            None => &self.first,
-            Some(_) => &self.next,
-        }
+    /// The form for those ends.
+    pub(super) fn form(&self, low: Option<&Key>, high: Option<&Key>) -> &Statement {
+        let ends = Ends::of(low.is_some(), high.is_some());
+        self.forms
+            .get(&ends)
+            .expect("a stretch has a last key, and the other reach every form")
     }
 }
 
@@ -130,23 +135,24 @@ impl Walk {
         bound: impl Fn(Ends) -> String,
     ) -> Result<Self, Error> {
         Ok(Self {
-            bound: Ranged::prepare(client, width, Reach::Onwards, bound).await?,
+            bound: Ranged::prepare(client, width, Reach::Limited, bound).await?,
             width,
         })
     }
 
-    /// The next stretch behind the cursor, of at most that many rows. None
-    /// when there is no row.
+    /// The next stretch behind the cursor and within the range, of at most that
+    /// many rows. None when there is no row.
     pub(super) async fn next(
         &self,
         client: &Client,
         after: Option<&Key>,
+        high: Option<&Key>,
         rows: u64,
     ) -> Result<Option<Stretch>, Error> {
         let limit = limit(rows);
-        let parameters = parameters(after, Some(&limit));
+        let parameters = parameters(after.into_iter().chain(high), Some(&limit));
         let found = client
-            .query_opt(self.bound.behind(after), &parameters)
+            .query_opt(self.bound.form(after, high), &parameters)
             .await?;
         Ok(found.map(|row| {
             let visited = count(&row, self.width);

@@ -68,6 +68,7 @@ pub(crate) fn phase(id: &str, steps: Vec<PlannedStep>) -> Phase {
         notes: None,
         enter: Enter::Person,
         point_of_no_return: false,
+        compatible: BTreeMap::new(),
         steps,
         rollback: None,
         gates: Vec::new(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256_hex;
 use crate::runbook::{
-    Action, Connection, ConnectionId, Cutover, Ddl, Enter, Gate, GateId, Guard, PhaseId, Probe,
+    Action, Compatible, Connection, ConnectionId, Cutover, Ddl, Enter, Gate, GateId, Guard, PhaseId, Probe,
     Reversal, Role, RoleId, Step, StepId, TableName, Window,
 };
 
@@ -71,6 +71,9 @@ pub struct Phase {
     pub enter: Enter,
     /// Holds an irreversible step.
     pub point_of_no_return: bool,
+    /// Versions of applications that work while the run is in it; every phase
+    /// names the same applications.
+    pub compatible: Compatible,
     /// Its steps, in order.
     pub steps: Vec<PlannedStep>,
     /// The phase's own rollback, in order; absent: the undos of the started
@@ -129,6 +132,16 @@ pub struct Table {
     /// comparison.
     #[serde(default)]
     pub set: Vec<SetColumn>,
+}
+
+impl Table {
+    /// Its name with its schema.
+    pub fn full_name(&self) -> TableName {
+        TableName {
+            schema: Some(self.schema.clone()),
+            name: self.name.clone(),
+        }
+    }
 }
 
 /// A column of a key.

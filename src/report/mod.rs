@@ -2,9 +2,12 @@
 //! report share.
 //!
 //! `format` owns how numbers read, `plan` the plan as a reviewer signs it,
-//! `sentence` what an event says, `status` how a run stands.
+//! `sentence` what an event says, `status` how a run stands, `oneline` the same
+//! on one line, `deployment` what may be deployed now.
 
+pub mod deployment;
 pub mod format;
+pub mod oneline;
 pub mod plan;
 pub mod sentence;
 pub mod status;

@@ -60,6 +60,9 @@ pub struct Status {
 /// A backfill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackfillStatus {
+    /// The step.
+    #[serde(default)]
+    pub step: String,
     /// Rows visited by key.
     pub rows_done: u64,
     /// Estimated rows of the table.
@@ -124,6 +127,9 @@ pub struct GuardStatus {
     pub limit: Option<f64>,
     /// Age of the value.
     pub age_ms: Option<u64>,
+    /// Why it stands there; may be empty.
+    #[serde(default)]
+    pub reason: String,
 }
 
 impl Status {
@@ -243,6 +249,7 @@ fn guard_line(guard: &GuardStatus) -> String {
 
 fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
     BackfillStatus {
+        step: view.task.step.to_string(),
         rows_done: view.progress.rows_done,
         rows_total: view.progress.rows_total,
         rows_per_second: view.rate,
@@ -315,6 +322,7 @@ fn guard(view: &GuardView, snapshot: &Snapshot) -> GuardStatus {
             .filter(|value| value.is_finite()),
         limit: view.limit.map(|(_, limit)| limit),
         age_ms: view.value.age(snapshot.now).map(millis),
+        reason: view.reason.clone(),
     }
 }
 

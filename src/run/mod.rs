@@ -17,6 +17,7 @@ use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId};
 pub mod event;
 pub mod evolve;
 pub mod fault;
+pub mod outlook;
 pub mod progress;
 pub mod proof;
 pub mod words;

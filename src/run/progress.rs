@@ -66,6 +66,30 @@ pub struct BackfillProgress {
     pub lost_ms: BTreeMap<String, u64>,
     /// The conflict or failure that the last chunk met, where it met one.
     pub trouble: Option<String>,
+    /// Sessions that work on it, or wait between two chunks.
+    #[serde(default)]
+    pub workers: u16,
+    /// Each partition by itself, in the order of their names; empty where the
+    /// table has none.
+    #[serde(default)]
+    pub parts: Vec<PartProgress>,
+}
+
+/// How a backfill stands in one partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartProgress {
+    /// Its name; clean.
+    pub name: String,
+    /// Rows visited by key.
+    pub rows_done: u64,
+    /// Estimated rows.
+    pub rows_total: u64,
+    /// Rows swept.
+    pub swept: u64,
+    /// Every row is copied.
+    pub copied: bool,
+    /// Every row is swept too.
+    pub done: bool,
 }
 
 /// What a backfill does.

@@ -6,6 +6,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Most sessions that one backfill may have: more of them fight over the same
+/// disk and locks, and take what the application needs.
+pub const MAX_WORKERS: u16 = 16;
+
 /// What a step or an undo does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,7 +89,8 @@ pub struct Backfill {
     pub filter: Option<String>,
     /// How large a chunk may be.
     pub chunk: Chunking,
-    /// Sessions that copy at once. One for now.
+    /// Sessions that copy at once, 1 to [`MAX_WORKERS`]; an operator may change
+    /// it. Default 1.
     pub workers: u16,
     /// Rows that may fail before the step holds. Default 0.
     pub max_quarantined: u64,

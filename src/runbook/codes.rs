@@ -22,6 +22,10 @@ const STRUCTURE: &[(&str, &str)] = &[
         "a threshold without a unit, out of range, or out of order",
     ),
     (
+        "bad-version",
+        "not a version requirement such as `>= 2.0` or `>= 1.4, < 3`",
+    ),
+    (
         "bad-id",
         "an id or name that is awkward to type: letters, digits, `-`, `_` and `.`",
     ),

@@ -9,6 +9,7 @@
 
 mod action;
 mod codes;
+mod compatible;
 mod cutover;
 mod diagnostic;
 mod gate;
@@ -26,12 +27,13 @@ mod tree;
 
 pub use action::*;
 pub use codes::{COMPILE_HAZARDS, codes};
+pub use compatible::{Compatible, parse_version};
 pub use cutover::*;
 pub use diagnostic::{Diagnostic, Severity};
 pub use gate::*;
 pub use guard::*;
 pub use ids::*;
-pub use lower::{Loaded, load};
+pub use lower::{Loaded, load, parse_duration};
 pub use phase::*;
 pub use schema::{schema, schema_value};
 pub use source::{FileId, Files, Place, RUNBOOK, Sources};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, ConnectionId, Gate, PhaseId, Probe, RoleId, StepId};
+use super::{Action, Compatible, ConnectionId, Gate, PhaseId, Probe, RoleId, StepId};
 
 /// `[[phase]]`: a stretch between two boundaries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Phase {
     pub enter: Enter,
     /// Holds an irreversible step; only such a phase may.
     pub point_of_no_return: bool,
+    /// Versions of applications that work while the run is in it.
+    pub compatible: Compatible,
     /// Its steps, in order.
     pub steps: Vec<Step>,
     /// The phase's rollback, where given; otherwise its started steps are

@@ -3,14 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clients;
 mod doubt;
 mod elsewhere;
+mod not_null;
 mod permission;
 mod picture;
 mod rollback;
+mod scripts;
 mod servers;
 mod stage;
 mod stuck;
+mod tour;
 mod unwind;
 mod verbs;
 mod walk;

@@ -58,6 +58,7 @@ const TOP: &[(&str, &str)] = &[
     ("guards", "list"),
 ];
 const BACKFILL: &[(&str, &str)] = &[
+    ("step", "text"),
     ("rows_done", "count"),
     ("rows_total", "count"),
     ("rows_per_second", "number?"),
@@ -84,6 +85,7 @@ const GUARD: &[(&str, &str)] = &[
     ("value", "number?"),
     ("limit", "number?"),
     ("age_ms", "count?"),
+    ("reason", "said"),
 ];
 
 /// Waits for a state; every field of it is as documented, and so is the code.

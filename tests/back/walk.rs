@@ -2,16 +2,15 @@
 //! what a test expects on the way.
 
 use std::fs;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pgcutover::run::event::Task;
-use pgcutover::run::{Place, Run, TaskState};
 use pgcutover::sandbox::load::{Deployment, LoadOptions, create_shop};
 
 use crate::servers;
-use crate::stage::Stage;
+use crate::tour::Tour;
 
 /// Users before the first sale.
 const ROWS: i64 = 3000;
@@ -28,9 +27,23 @@ pub(crate) const PHASES: [&str; 6] = [
 
 /// The example on a shop of its own, whose application is deployed.
 pub(crate) struct Walk {
-    pub(crate) stage: Stage,
+    tour: Tour,
     flags: PathBuf,
     shop: Deployment,
+}
+
+impl Deref for Walk {
+    type Target = Tour;
+
+    fn deref(&self) -> &Tour {
+        &self.tour
+    }
+}
+
+impl DerefMut for Walk {
+    fn deref_mut(&mut self) -> &mut Tour {
+        &mut self.tour
+    }
 }
 
 impl Walk {
@@ -43,13 +56,13 @@ impl Walk {
     pub(crate) async fn of(rows: i64, ramp: &str) -> Self {
         let database = servers::database().await;
         create_shop(&database.dsn, rows).await.unwrap();
-        let mut stage = Stage::set(&example(&database.name, ramp), database, Some("demo"));
-        for file in ["dual-write.sql", "dual-write.undo.sql", "contract.sql"] {
-            let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks/sql");
-            let sql = stage.home.path().join("sql");
-            fs::create_dir_all(&sql).unwrap();
-            fs::copy(from.join(file), sql.join(file)).unwrap();
-        }
+        let edits = [
+            ("vars.ramp = \"2s\"", &*format!("vars.ramp = \"{ramp}\"")),
+            ("vars.bake = \"3s\"", "vars.bake = \"1s\""),
+        ];
+        let mut tour = Tour::of("rename-column", &edits, &PHASES, database);
+        tour.signed = Some(("contract", "readers-fine"));
+        let stage = &mut tour.stage;
         let flags = stage.home.path().join("flags");
         fs::create_dir(&flags).unwrap();
         stage
@@ -66,7 +79,7 @@ impl Walk {
         while !fs::read_to_string(flags.join("old_app.running")).is_ok_and(open) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Self { stage, flags, shop }
+        Self { tour, flags, shop }
     }
 
     /// The schema and what the flags mean.
@@ -77,91 +90,13 @@ impl Walk {
         };
         format!(
             "{}read_new {}, old_app {} {}, new_app {} {}",
-            servers::schema_of(&self.stage.database.client).await,
+            self.schema().await,
             flag("read_new", "0"),
             flag("old_app", "on"),
             flag("old_app.running", "on"),
             flag("new_app", "off"),
             flag("new_app.running", "off"),
         )
-    }
-
-    /// Enters a phase as a person does, signing where that is wanted; does not
-    /// wait for its steps.
-    pub(crate) async fn enter(&mut self, phase: &str) {
-        let index = index_of(phase);
-        let entered = |run: &Run| matches!(run.place, Place::In(here) if here >= index);
-        let ready = |run: &Run| entered(run) || at_rest(run);
-        self.stage.until("open boundary", ready).await;
-        if phase == "contract" {
-            self.sign().await;
-        }
-        let began = Instant::now();
-        // Or it enters by itself, as do those behind it.
-        while !entered(&self.stage.run().await.unwrap()) {
-            let said = self.stage.verb(&["advance", phase]).await;
-            let late = began.elapsed() > Duration::from_secs(30);
-            assert!(said.code == 0 || !late, "{said:?}\n{}", self.stage.told());
-        }
-    }
-
-    /// Signs for the readers.
-    pub(crate) async fn sign(&mut self) {
-        self.stage
-            .ask(&["sign", "readers-fine", "--reason", "they are"])
-            .await;
-    }
-
-    /// Goes to the end of a phase, through all before it.
-    pub(crate) async fn go_to(&mut self, phase: &str) {
-        let here = self.stage.run().await.unwrap().boundary();
-        for next in &PHASES[here..=index_of(phase)] {
-            self.enter(next).await;
-        }
-        self.complete(phase).await;
-    }
-
-    /// Waits for the end of a phase that has been entered.
-    pub(crate) async fn complete(&mut self, phase: &str) {
-        let index = index_of(phase);
-        // The one after it may have entered by itself.
-        let steps = |run: &Run| match run.place {
-            Place::In(here) if here == index => run.next_step().is_none(),
-            Place::In(here) | Place::Before(here) => here > index,
-        };
-        self.stage.until(phase, steps).await;
-    }
-
-    /// Takes a phase back, and waits until the run stands before it.
-    pub(crate) async fn roll_back(&mut self, phase: &str) {
-        self.stage
-            .ask(&["rollback", phase, "--reason", "the test wants it"])
-            .await;
-        let index = index_of(phase);
-        let done = |run: &Run| run.rollback.is_none() && run.place == Place::Before(index);
-        self.stage.until("end of the rollback", done).await;
-    }
-
-    /// Lets statements that contain this fail, as a broken server would, until
-    /// [`Self::mend`]. Our own schema is not touched by it.
-    pub(crate) async fn break_statement(&self, pattern: &str) {
-        let client = &self.stage.database.client;
-        let plant = format!(
-            "CREATE SCHEMA planted;
-             CREATE FUNCTION planted.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
-             BEGIN
-                 IF current_query() LIKE '%{pattern}%' THEN RAISE EXCEPTION 'planted'; END IF;
-             END $$;
-             CREATE EVENT TRIGGER planted ON ddl_command_start EXECUTE FUNCTION planted.refuse()"
-        );
-        client.batch_execute(&plant).await.unwrap();
-    }
-
-    /// Takes back [`Self::break_statement`].
-    pub(crate) async fn mend(&self) {
-        let client = &self.stage.database.client;
-        let dig = "DROP EVENT TRIGGER planted; DROP SCHEMA planted CASCADE";
-        client.batch_execute(dig).await.unwrap();
     }
 
     /// Lets no command do anything, until [`Self::mend_commands`].
@@ -176,15 +111,6 @@ impl Walk {
         fs::remove_file(self.stage.home.path().join("bin/flagctl")).unwrap();
     }
 
-    /// Waits for a step that has failed for good.
-    pub(crate) async fn until_failed(&mut self, task: &Task) {
-        let failed = |run: &Run| {
-            let record = run.record(task);
-            record.is_some_and(|record| matches!(record.state, TaskState::Failed(_)))
-        };
-        self.stage.until("failure", failed).await;
-    }
-
     /// Closes the shop: nobody met an error, and every write is there.
     pub(crate) async fn close(self) {
         let (figures, check) = self.shop.stop().await.unwrap();
@@ -197,34 +123,4 @@ impl Walk {
         );
         assert!(check.is_clean(), "{check:?}");
     }
-}
-
-/// The number of a phase of the example.
-pub(crate) fn index_of(phase: &str) -> usize {
-    PHASES.iter().position(|name| *name == phase).unwrap()
-}
-
-/// Nothing is left to do before the next boundary.
-pub(crate) fn at_rest(run: &Run) -> bool {
-    run.rollback.is_none() && run.next_step().is_none()
-}
-
-/// The example in a hurry, on that database; its gate asks for clients there alone.
-fn example(database: &str, ramp: &str) -> String {
-    let text = include_str!("../../runbooks/rename-column.toml");
-    let swap = |text: String, from: &str, to: &str| {
-        assert!(text.contains(from), "the example has no `{from}` any more");
-        text.replace(from, to)
-    };
-    let text = swap(
-        text.to_owned(),
-        "vars.ramp = \"2s\"",
-        &format!("vars.ramp = \"{ramp}\""),
-    );
-    let text = swap(text, "vars.bake = \"3s\"", "vars.bake = \"1s\"");
-    swap(
-        text,
-        "database = \"app\"",
-        &format!("database = \"{database}\""),
-    )
 }

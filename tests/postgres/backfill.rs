@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use pgcutover::pg::backfill::{Ended, Job};
 use pgcutover::pg::cadence::Control;
-use pgcutover::pg::session::Purpose;
 use pgcutover::plan::sql::{BackfillSql, Ends};
 use pgcutover::run::event::Percent;
 use pgcutover::run::fault::Trouble;
@@ -15,10 +14,9 @@ use tokio::sync::watch;
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::chunked::{
-    ask, chunks, database, finish, job, run, run_at, table, until_blocked, users, wrong,
+    ask, chunks, database, finish, job, opener, run, run_at, table, until_blocked, users, wrong,
 };
 use crate::support::{self, Database};
-use crate::targets::session;
 
 /// Counts the writes of each row, in a column of its own.
 const COUNT_WRITES: &str = "ALTER TABLE users ADD COLUMN writes int NOT NULL DEFAULT 0;
@@ -292,8 +290,7 @@ async fn killed_at_any_seam_it_goes_on_where_it_was() {
 async fn victim() {
     let dsn = std::env::var(VICTIM_DSN).unwrap();
     let (_driver, control) = watch::channel(Control::FULL);
-    let session = session(&dsn, Purpose::Backfill).await;
-    pgcutover::pg::backfill::run(session, job(), control, |_| {})
+    pgcutover::pg::backfill::run(opener(&dsn), job(), control, |_| {})
         .await
         .unwrap();
 }
@@ -514,21 +511,13 @@ async fn dropping_it_cancels_the_statement() {
     let lock = "BEGIN; SELECT FROM users WHERE id = 5 FOR UPDATE";
     holder.batch_execute(lock).await.unwrap();
     let (driver, control) = watch::channel(Control::FULL);
-    let backfill = session(&database.dsn, Purpose::Backfill).await;
-    let pid = backfill.backend().pid;
-    let work = pgcutover::pg::backfill::run(backfill, job(), control, |_| {});
+    let work = pgcutover::pg::backfill::run(opener(&database.dsn), job(), control, |_| {});
     let work = tokio::spawn(work);
     until_blocked(&database, "UPDATE").await;
     work.abort();
-    let gone = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1";
-    while database
-        .client
-        .query_one(gone, &[&pid])
-        .await
-        .unwrap()
-        .get::<_, i64>(0)
-        > 0
-    {
+    let there = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'pgcutover:backfill'";
+    while ask(&database, there).await > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     drop(driver);

@@ -1,12 +1,13 @@
 //! Jobs on small tables for the tests of backfill and parity; owns their set-up.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgcutover::pg::backfill::{self, Ended, Job};
 use pgcutover::pg::cadence::Control;
 use pgcutover::pg::lease::Lease;
-use pgcutover::pg::session::Purpose;
+use pgcutover::pg::session::{Purpose, Session, open};
 use pgcutover::plan::{KeyColumn, SetColumn, Table};
 use pgcutover::run::event::{BackfillSummary, RunId};
 use pgcutover::run::fault::Fault;
@@ -15,7 +16,7 @@ use pgcutover::runbook::{Backfill, Chunking, StepId, TableName, Triggers};
 use tokio::sync::watch;
 
 use crate::support::{self, Database};
-use crate::targets::session;
+use crate::targets;
 
 /// Everything that a backfill said, oldest first.
 pub(crate) type Said = Arc<Mutex<Vec<BackfillProgress>>>;
@@ -80,6 +81,7 @@ pub(crate) fn job() -> Job {
         },
         step: StepId::new("copy"),
         attempt: 1,
+        round: 0,
         spec: Backfill {
             table: TableName {
                 schema: None,
@@ -98,6 +100,21 @@ pub(crate) fn job() -> Job {
     }
 }
 
+/// Opens sessions for a backfill there.
+pub(crate) fn opener(
+    dsn: &str,
+) -> impl Fn() -> Pin<Box<dyn Future<Output = Result<Session, Fault>> + Send>> + Send + Sync + 'static
+{
+    let target = targets::target(dsn);
+    move || {
+        let target = target.clone();
+        Box::pin(async move {
+            let session = open(&target, Purpose::Backfill).await;
+            session.map_err(|error| error.fault())
+        })
+    }
+}
+
 /// Runs it at full pace; what it said as well.
 pub(crate) async fn run(database: &Database, job: Job) -> (Result<Ended, Fault>, Said) {
     let (_driver, control) = watch::channel(Control::FULL);
@@ -113,8 +130,7 @@ pub(crate) async fn run_at(
 ) -> (Result<Ended, Fault>, Said) {
     let said = Said::default();
     let heard = Arc::clone(&said);
-    let session = session(&database.dsn, Purpose::Backfill).await;
-    let ended = backfill::run(session, job, control, move |progress| {
+    let ended = backfill::run(opener(&database.dsn), job, control, move |progress| {
         hear(&progress);
         heard.lock().unwrap().push(progress);
     });

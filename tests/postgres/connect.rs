@@ -160,6 +160,8 @@ async fn prefer_and_allow_go_the_way_that_the_server_takes() {
             matches!(error, OpenError::Authentication { .. }),
             "{error:?}"
         );
+        let text = error.to_string();
+        assert!(text.contains("hint: see that the role exists"), "{text}");
     }
 }
 
@@ -281,6 +283,10 @@ async fn several_hosts_are_tried_for_the_one_that_fits() {
         ),
         "{error:?}"
     );
+    assert!(
+        error.to_string().contains("hint: name every host"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -302,6 +308,8 @@ async fn a_server_that_is_not_there_is_unreachable() {
         "{error}"
     );
     assert!(!format!("{error:?} {error}").contains("geheim"));
+    let hint = "\nhint: see that the server runs and listens there";
+    assert!(error.to_string().ends_with(hint), "{error}");
     let error = refusal("postgresql:///app?host=/nowhere").await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error:?}");
 }
@@ -341,6 +349,9 @@ async fn a_full_server_is_told_apart() {
         "{error:?}"
     );
     assert_eq!(error.fault().trouble, Trouble::Unavailable);
+    let text = error.to_string();
+    let told = text.contains("too many clients") || text.contains("remaining connection slots");
+    assert!(told && text.contains("\nhint: end idle sessions"), "{text}");
     assert_eq!(sessions.len(), 5);
 }
 

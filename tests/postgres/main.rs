@@ -8,6 +8,7 @@ mod compile;
 mod connect;
 mod deployment;
 mod load;
+mod login;
 mod monitor;
 mod parity;
 mod probe;

@@ -32,6 +32,11 @@ impl Surroundings {
         path
     }
 
+    /// Sets a variable.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
     pub(crate) fn resolve(&self) -> Result<Target, ResolveError> {
         resolve(&ConnectionSource::UrlEnv("URL".to_owned()), self)
     }

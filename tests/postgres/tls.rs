@@ -17,6 +17,7 @@ use crate::support;
 const HBA: &str = "\
 local     all all          trust
 hostssl   all scram     127.0.0.1/32 scram-sha-256
+hostnossl all scram     127.0.0.1/32 scram-sha-256
 hostssl   all certified 127.0.0.1/32 cert
 hostssl   all trusted   127.0.0.1/32 trust
 hostnossl all plain     127.0.0.1/32 trust

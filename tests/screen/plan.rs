@@ -132,6 +132,7 @@ fn phase(id: &str, notes: &str, steps: Vec<PlannedStep>, gates: Vec<Gate>) -> Ph
         notes: (!notes.is_empty()).then(|| notes.into()),
         enter: Enter::Person,
         point_of_no_return: false,
+        compatible: std::collections::BTreeMap::new(),
         steps,
         rollback: None,
         gates,

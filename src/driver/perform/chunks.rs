@@ -25,6 +25,7 @@ impl Driver {
             lease: self.lease(),
             step: task.step.clone(),
             attempt: self.phase_attempt(place.phase),
+            round: 0,
             rows_estimate: self.rows_estimate(&table),
             table,
             spec: spec.clone(),
@@ -32,12 +33,15 @@ impl Driver {
         let report = self.reporter(task);
         let (sender, control) = watch::channel(self.control(task));
         self.tasks.start(task, Lever::Pace(sender), async move {
-            let session = match open(&target, Purpose::Backfill).await {
-                Ok(session) => session,
-                Err(error) => return Outcome::NotDone(error.fault()),
+            let open = move || {
+                let target = target.clone();
+                async move {
+                    let session = open(&target, Purpose::Backfill).await;
+                    session.map_err(|error| error.fault())
+                }
             };
             let report = move |progress| report(Progress::Backfill(progress));
-            match backfill::run(session, job, control, report).await {
+            match backfill::run(open, job, control, report).await {
                 Ok(backfill::Ended::Done(summary)) => Outcome::Done(Summary::Backfill(summary)),
                 Ok(backfill::Ended::Stopped) => Outcome::NotDone(stopped()),
                 // Its checkpoint knows what was committed: never in doubt.

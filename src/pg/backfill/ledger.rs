@@ -1,6 +1,7 @@
-//! Owns the tool's own rows of a backfill, the checkpoint and the quarantine,
+//! Owns the tool's own rows of a backfill, the checkpoints and the quarantine,
 //! and the fence in front of them; never touches the table that is filled.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{try_join, try_join4};
@@ -8,105 +9,174 @@ use serde_json::Value;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
-use super::checkpoint::Checkpoint;
+use super::Job;
+use super::range::{Part, Range};
 use crate::pg::keyset::{Key, count};
 use crate::pg::lease::Lease;
 use crate::run::fault::Fault;
 use crate::runbook::StepId;
 
-/// Rows of the first chunk of all: its cost a row is not known yet.
-const FIRST_CHUNK: u32 = 1000;
-/// The only worker, for now.
-const WORKER: i32 = 0;
 /// Whatever the database's default is: another isolation level would turn
 /// every concurrent write into a serialization failure.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// Where the rows of one backfill are, with the statements on them. The
-/// statements of a call are sent at once, ahead of their answers.
+/// Where the rows of one round of one backfill are, with one session's
+/// statements on them. The statements of a call are sent at once, ahead of
+/// their answers.
 pub(super) struct Ledger {
     lease: Lease,
     step: StepId,
     attempt: i32,
+    round: i32,
     fence: Statement,
     save: Statement,
 }
 
-/// Where to go on.
-pub(super) struct Start {
-    pub(super) at: Checkpoint,
+/// What was found.
+pub(super) struct Found {
+    /// Of parts that are there.
+    pub(super) ranges: Vec<Range>,
     /// Since the first chunk, by the server's clock.
     pub(super) age: Duration,
-    /// There was a checkpoint, and it could not be used.
+    /// There were checkpoints, and they cannot be used.
     pub(super) voided: bool,
 }
 
 impl Ledger {
     /// Prepares the statements.
-    pub(super) async fn open(
-        client: &Client,
-        lease: Lease,
-        step: StepId,
-        attempt: i32,
-    ) -> Result<Self, Error> {
+    pub(super) async fn open(client: &Client, job: &Job) -> Result<Self, Error> {
+        let fence = client.prepare(include_str!("../sql/fence.sql"));
+        let save = client.prepare(include_str!("sql/checkpoint_save.sql"));
+        let (fence, save) = try_join(fence, save).await?;
         Ok(Self {
-            fence: client.prepare(include_str!("../sql/fence.sql")).await?,
-            save: client
-                .prepare(include_str!("sql/checkpoint_save.sql"))
-                .await?,
-            lease,
-            step,
-            attempt,
+            lease: job.lease.clone(),
+            step: job.step.clone(),
+            attempt: job.attempt,
+            round: job.round,
+            fence,
+            save,
         })
     }
 
-    /// Finds the checkpoint, or writes the first one where there is none or its
-    /// identity is another.
-    pub(super) async fn resume(&self, client: &Client, identity: &Value) -> Result<Start, Error> {
-        let sql = include_str!("sql/checkpoint_load.sql");
-        let (run, step) = self.names();
-        let found = client
-            .query_opt(sql, &[run, &step, &self.attempt, &WORKER])
-            .await?;
-        if let Some(row) = &found
-            && &row.get::<_, Value>("identity") == identity
-            && let Some(at) = Checkpoint::of(row)
-        {
-            return Ok(Start {
-                at,
-                age: Duration::from_millis(count(row, "age_ms")),
-                voided: false,
-            });
-        }
-        let at = Checkpoint::start(FIRST_CHUNK);
-        self.begin(client, &at, identity).await?;
-        Ok(Start {
-            at,
-            age: Duration::ZERO,
-            voided: found.is_some(),
-        })
-    }
-
-    /// Writes the first checkpoint over whatever is there, quarantine included.
-    async fn begin(
+    /// Finds the checkpoints. The ranges of a part that is gone are gone.
+    pub(super) async fn load(
         &self,
         client: &Client,
-        first: &Checkpoint,
+        identity: &Value,
+        parts: &[Arc<Part>],
+    ) -> Result<Found, Error> {
+        let sql = include_str!("sql/checkpoint_load.sql");
+        let (run, step) = self.names();
+        let parameters: [&(dyn ToSql + Sync); 4] = [run, &step, &self.attempt, &self.round];
+        let rows = client.query(sql, &parameters).await?;
+        let same = |row: &tokio_postgres::Row| &row.get::<_, Value>("identity") == identity;
+        let mut found = Found {
+            ranges: Vec::new(),
+            age: Duration::ZERO,
+            voided: !rows.iter().all(same),
+        };
+        for row in &rows {
+            let oid: i64 = row.get("part");
+            found.age = found.age.max(Duration::from_millis(count(row, "age_ms")));
+            if let Some(part) = parts.iter().find(|part| part.oid == oid) {
+                match Range::of(row, part) {
+                    Some(range) => found.ranges.push(range),
+                    None => found.voided = true,
+                }
+            }
+        }
+        if found.voided {
+            found.ranges.clear();
+            found.age = Duration::ZERO;
+        }
+        Ok(found)
+    }
+
+    /// Writes the first checkpoints over whatever is there, quarantine included.
+    pub(super) async fn begin(
+        &self,
+        client: &Client,
+        first: &[Range],
         identity: &Value,
     ) -> Result<(), Error> {
-        let sql = client
-            .prepare(include_str!("sql/checkpoint_begin.sql"))
-            .await?;
+        let clear = include_str!("sql/checkpoint_clear.sql");
         let (run, step) = self.names();
-        let rows = first.chunk_rows.cast_signed();
-        self.transaction(client, async {
-            let attempt = &self.attempt;
-            client
-                .execute(&sql, &[run, &step, attempt, &WORKER, &rows, identity])
-                .await
-        })
-        .await
-        .map(drop)
+        self.enter(client).await?;
+        let parameters: [&(dyn ToSql + Sync); 4] = [run, &step, &self.attempt, &self.round];
+        client.execute(clear, &parameters).await?;
+        self.add_all(client, first, identity).await
+    }
+
+    /// Begins further ranges.
+    pub(super) async fn extend(
+        &self,
+        client: &Client,
+        ranges: &[Range],
+        identity: &Value,
+    ) -> Result<(), Error> {
+        self.enter(client).await?;
+        self.add_all(client, ranges, identity).await
+    }
+
+    /// Adds them and commits; one after the other, there may be thousands.
+    async fn add_all(
+        &self,
+        client: &Client,
+        ranges: &[Range],
+        identity: &Value,
+    ) -> Result<(), Error> {
+        let add = client
+            .prepare(include_str!("sql/checkpoint_add.sql"))
+            .await?;
+        for range in ranges {
+            self.add(client, &add, range, identity).await?;
+        }
+        client.batch_execute("COMMIT").await
+    }
+
+    /// Cuts a range in two: the lower keeps its checkpoint and gives its upper
+    /// part away. False when the lower is not as it was.
+    pub(super) async fn cut(
+        &self,
+        client: &Client,
+        lower: &Range,
+        upper: &Range,
+        identity: &Value,
+    ) -> Result<bool, Error> {
+        let add = client
+            .prepare(include_str!("sql/checkpoint_add.sql"))
+            .await?;
+        let both = try_join(self.save(client, lower), self.add(client, &add, upper, identity));
+        let (saved, ()) = self.transaction(client, both).await?;
+        Ok(saved)
+    }
+
+    async fn add(
+        &self,
+        client: &Client,
+        statement: &Statement,
+        range: &Range,
+        identity: &Value,
+    ) -> Result<(), Error> {
+        let (run, step) = self.names();
+        let (stage, rows) = (range.at.stage.word(), range.at.chunk_rows.cast_signed());
+        let [low, high] = [&range.low, &range.high].map(|end| end.as_ref().map(|key| &key.0));
+        let expected = range.at.rows_expected.map(u64::cast_signed);
+        let parameters: [&(dyn ToSql + Sync); 12] = [
+            run,
+            &step,
+            &self.attempt,
+            &self.round,
+            &range.number,
+            &range.part.oid,
+            &stage,
+            &low,
+            &high,
+            &expected,
+            &rows,
+            identity,
+        ];
+        client.execute(statement, &parameters).await.map(drop)
     }
 
     /// Opens a chunk's transaction and holds the lease in it.
@@ -115,11 +185,14 @@ impl Ledger {
         try_join(begun, self.hold_lease(client)).await.map(drop)
     }
 
-    /// Saves the checkpoint in the open transaction; false when its row is gone.
-    pub(super) async fn save(&self, client: &Client, at: &Checkpoint) -> Result<bool, Error> {
-        let key = at.last_key.as_ref().map(|key| &key.0);
+    /// Saves a range's checkpoint in the open transaction; false when it is not
+    /// as this one has it from.
+    pub(super) async fn save(&self, client: &Client, range: &Range) -> Result<bool, Error> {
+        let at = &range.at;
+        let [high, key] = [&range.high, &at.last_key].map(|key| key.as_ref().map(|key| &key.0));
         let (run, step) = self.names();
         let rows = at.chunk_rows.cast_signed();
+        let expected = at.rows_expected.map(u64::cast_signed);
         let counts = [
             at.rows_visited,
             at.rows_written,
@@ -128,17 +201,31 @@ impl Ledger {
             at.busy.as_millis() as u64,
         ];
         let [visited, written, swept, chunks, busy] = counts.map(u64::cast_signed);
-        let (attempt, stage) = (&self.attempt, at.stage.word());
-        let parameters: [&(dyn ToSql + Sync); 12] = [
-            run, &step, attempt, &WORKER, &stage, &key, &visited, &written, &swept, &chunks, &rows,
+        let stage = at.stage.word();
+        let parameters: [&(dyn ToSql + Sync); 16] = [
+            run,
+            &step,
+            &self.attempt,
+            &self.round,
+            &range.number,
+            &stage,
+            &high,
+            &key,
+            &expected,
+            &visited,
+            &written,
+            &swept,
+            &chunks,
+            &rows,
             &busy,
+            &at.saves,
         ];
         Ok(client.execute(&self.save, &parameters).await? == 1)
     }
 
     /// Saves the checkpoint in a transaction of its own.
-    pub(super) async fn record(&self, client: &Client, at: &Checkpoint) -> Result<bool, Error> {
-        self.transaction(client, self.save(client, at)).await
+    pub(super) async fn record(&self, client: &Client, range: &Range) -> Result<bool, Error> {
+        self.transaction(client, self.save(client, range)).await
     }
 
     /// Sets a row aside, and saves the checkpoint that passes over it.
@@ -147,7 +234,7 @@ impl Ledger {
         client: &Client,
         key: &Key,
         fault: &Fault,
-        at: &Checkpoint,
+        range: &Range,
     ) -> Result<bool, Error> {
         let sql = client
             .prepare(include_str!("sql/quarantine_add.sql"))
@@ -159,7 +246,7 @@ impl Ledger {
                 .execute(&sql, &[run, &step, &self.attempt, &key.0, state, message])
                 .await
         };
-        let both = try_join(add, self.save(client, at));
+        let both = try_join(add, self.save(client, range));
         let (_, saved) = self.transaction(client, both).await?;
         Ok(saved)
     }

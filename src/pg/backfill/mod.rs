@@ -8,13 +8,20 @@
 //! checkpoint; COMMIT; bound of the next    | how far it got, with the rows
 //! ```
 //!
-//! | stage | a chunk | ends |
+//! The table, or each of its partitions, is a range of keys with a checkpoint of
+//! its own. Workers take ranges; a worker that finds none has the largest one
+//! cut in two. Any number of them may go on where others stopped.
+//!
+//! | stage of a range | a chunk | ends |
 //! |---|---|---|
 //! | copy | visits rows by key, writes those that match the filter | behind the last row |
 //! | sweep | reads rows that should be written and are not | behind the last row, or at the first that escaped |
 //! | done | | |
 //!
-//! Resuming is the ordinary way to begin: the checkpoint says where. Three
+//! No range is swept before all are copied: a row whose key moves it from one
+//! that is not copied into one that is swept would escape.
+//!
+//! Resuming is the ordinary way to begin: the checkpoints say where. Three
 //! kinds of failure are told apart. A *conflict* (lock, deadlock, timeout) is
 //! tried again, smaller and later. A *row* that fails is isolated by bisection
 //! and set aside. Everything else is the caller's: reconnect and run again, or
@@ -34,13 +41,21 @@ use crate::run::fault::Fault;
 use crate::run::progress::BackfillProgress;
 use crate::runbook::{Backfill, StepId};
 
+mod account;
 mod bisection;
-mod checkpoint;
+mod book;
 mod copy;
+mod crew;
+mod cut;
 mod identity;
 mod ledger;
+mod range;
+mod site;
 mod sweep;
 mod worker;
+
+/// Rows of the first chunk of all: its cost a row is not known yet.
+const FIRST_CHUNK: u32 = 1000;
 
 /// One backfill to begin or to go on with.
 #[derive(Clone)]
@@ -51,6 +66,8 @@ pub struct Job {
     pub step: StepId,
     /// Of the phase, from 1: another attempt starts from the low end again.
     pub attempt: i32,
+    /// 0, then the number of the rerun.
+    pub round: i32,
     /// The table, with the types of its key and of the columns to set.
     pub table: Table,
     /// What to write.
@@ -68,22 +85,28 @@ pub enum Ended {
     Stopped,
 }
 
-/// Runs a backfill on a session of [`super::session::Purpose::Backfill`], from
-/// its checkpoint on, until it is done or told to stop. `progress` is called
-/// after every chunk and whenever it begins to wait. Dropping the future
-/// cancels the statement that runs.
+/// Runs a backfill from its checkpoints on, until it is done or told to stop.
+/// `open` gives sessions of [`super::session::Purpose::Backfill`], one for each
+/// worker that the control wants. `progress` is called after every chunk and
+/// when all have begun to wait. Dropping the future cancels the statements that
+/// run.
 ///
 /// # Errors
 /// By [`crate::run::fault::Trouble`]: after `ConnectionLost` or `Unavailable`
-/// open another session and run the same job; `LeaseLost` ends this lead's
-/// work; a conflict means that every try of one chunk met one; `Row` that more
-/// rows failed than may; `Unexpected` that rows escaped the dual-write.
-pub async fn run(
-    session: Session,
+/// run the same job again; `LeaseLost` ends this lead's work; a conflict means
+/// that every try of one chunk met one; `Row` that more rows failed than may;
+/// `Unexpected` that rows escaped the dual-write.
+pub async fn run<F, S>(
+    open: F,
     job: Job,
     control: watch::Receiver<Control>,
     progress: impl FnMut(BackfillProgress) + Send + 'static,
-) -> Result<Ended, Fault> {
-    let worker = worker::Worker::open(session, job, control, Box::new(progress)).await?;
-    worker.run().await
+) -> Result<Ended, Fault>
+where
+    F: Fn() -> S + Send + Sync + 'static,
+    S: Future<Output = Result<Session, Fault>> + Send + 'static,
+{
+    let open: crew::Open = Box::new(move || Box::pin(open()));
+    let crew = crew::Crew::gather(open, job, control, Box::new(progress)).await?;
+    crew.run().await
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio_postgres::Row;
 
-use super::checkpoint::{Checkpoint, Stage};
+use super::range::{Range, Stage};
 use super::worker::{Failure, Worker};
 use crate::pg::keyset::{Key, count, limit, parameters};
 use crate::run::fault::{Fault, Trouble};
@@ -27,19 +27,17 @@ impl Worker {
             last: None,
         })?;
         let Some(end) = found.last() else {
-            return Ok(self.finish(self.at.clone(), 0, began).await?);
+            return Ok(self.finish(self.range.clone(), 0, began).await?);
         };
         let width = self.statements.width;
         self.refuse_escaped(&found)?;
         let visited = count(end, width);
         self.learn(visited, began.elapsed());
-        let next = Checkpoint {
-            last_key: Some(Key::of(end, width)),
-            rows_swept: self.at.rows_swept + visited,
-            chunk_rows: self.cadence.rows(),
-            busy: self.at.busy + began.elapsed(),
-            ..self.at.clone()
-        };
+        let mut next = self.range.clone();
+        next.at.last_key = Some(Key::of(end, width));
+        next.at.rows_swept += visited;
+        next.at.chunk_rows = self.hand.cadence.rows();
+        next.at.busy += began.elapsed();
         match visited < rows {
             true => self.finish(next, visited, began).await?,
             false => self.record(next, visited, began).await?,
@@ -49,11 +47,12 @@ impl Worker {
 
     /// Rows of [`crate::plan::sql::BackfillSql::sweep`].
     async fn read(&mut self, rows: u64) -> Result<Vec<Row>, Fault> {
-        let (after, limit) = (self.at.last_key.as_ref(), limit(rows));
-        let parameters = parameters(after, Some(&limit));
-        let sweep = self.statements.sweep.behind(after);
-        let read = self.session.client().query(sweep, &parameters);
-        self.session.run(read).await
+        let (after, high) = (self.range.after(), self.range.high.as_ref());
+        let limit = limit(rows);
+        let parameters = parameters(after.into_iter().chain(high), Some(&limit));
+        let sweep = self.statements.sweep.form(after, high);
+        let read = self.client().query(sweep, &parameters);
+        self.hand.session.run(read).await
     }
 
     fn refuse_escaped(&self, found: &[Row]) -> Result<(), Fault> {
@@ -61,7 +60,7 @@ impl Worker {
         let flagged = found.iter().filter(|row| row.get(width + 2));
         let escaped: Vec<Key> = flagged
             .map(|row| Key::of(row, width))
-            .filter(|key| !self.is_set_aside(key))
+            .filter(|key| !self.site.is_set_aside(key))
             .collect();
         if escaped.is_empty() {
             return Ok(());
@@ -77,48 +76,39 @@ impl Worker {
         Err(Fault::new(Trouble::Unexpected, message).with_hint(hint))
     }
 
-    fn is_set_aside(&self, key: &Key) -> bool {
-        self.quarantine
-            .iter()
-            .any(|(set_aside, _)| set_aside == key)
-    }
-
     /// A single row that cannot even be read as it should be: right for one in
     /// quarantine, a fault for any other.
     pub(super) async fn step_over(&mut self, failure: Failure) -> Result<(), Fault> {
-        let (client, after) = (self.session.client(), self.at.last_key.as_ref());
-        let next = self
-            .session
-            .run(self.statements.walk.next(client, after, 1))
-            .await?;
-        match next {
-            Some(stretch) if self.is_set_aside(&stretch.last) => {
-                let at = Checkpoint {
-                    last_key: Some(stretch.last),
-                    rows_swept: self.at.rows_swept + 1,
-                    ..self.at.clone()
-                };
-                self.record(at, 1, Instant::now()).await
+        let (after, high) = (self.range.after(), self.range.high.as_ref());
+        let next = self.statements.walk.next(self.client(), after, high, 1);
+        match self.hand.session.run(next).await? {
+            Some(stretch) if self.site.is_set_aside(&stretch.last) => {
+                let mut next = self.range.clone();
+                next.at.last_key = Some(stretch.last);
+                next.at.rows_swept += 1;
+                self.record(next, 1, Instant::now()).await
             }
             _ => Err(failure.fault),
         }
     }
 
-    async fn finish(&mut self, at: Checkpoint, visited: u64, began: Instant) -> Result<(), Fault> {
+    async fn finish(&mut self, mut at: Range, visited: u64, began: Instant) -> Result<(), Fault> {
         seam("sweep-before-done");
-        self.record(at.entering(Stage::Done), visited, began).await
+        at.at.stage = Stage::Done;
+        at.at.last_key = None;
+        self.record(at, visited, began).await
     }
 
     /// Saves a checkpoint that no written row goes with.
     pub(super) async fn record(
         &mut self,
-        at: Checkpoint,
+        next: Range,
         visited: u64,
         began: Instant,
     ) -> Result<(), Fault> {
-        let saved = self.ledger.record(self.session.client(), &at);
-        Self::expect_saved(self.session.run(saved).await?)?;
-        self.passed(at, visited, began.elapsed());
+        let saved = self.hand.ledger.record(self.client(), &next);
+        Self::expect_saved(self.hand.session.run(saved).await?)?;
+        self.passed(next, visited, began.elapsed());
         Ok(())
     }
 }

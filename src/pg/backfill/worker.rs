@@ -1,55 +1,60 @@
-//! Owns one worker of a backfill: its cursor, its rhythm, and what follows a
-//! failure; never what a chunk does (see `copy` and `sweep`).
+//! Owns one worker of a backfill: its session, its rhythm, and what follows a
+//! failure; never what a chunk does (see `copy` and `sweep`), nor which range it
+//! works on.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use futures_util::future::try_join4;
+use tokio::sync::{mpsc, watch};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Statement};
 
 use super::bisection::Bisection;
-use super::checkpoint::{Checkpoint, Stage};
 use super::ledger::Ledger;
-use super::{Ended, Job, identity};
+use super::range::{Part, Range, Stage};
+use super::site::Site;
 use crate::pg::cadence::{Cadence, Control, Pass};
 use crate::pg::chunked::ChunkedSession;
 use crate::pg::keyset::{Key, Ranged, Reach, Stretch, Walk};
-use crate::pg::session::Session;
 use crate::plan::sql::BackfillSql;
-use crate::run::event::BackfillSummary;
 use crate::run::fault::{Fault, Trouble};
-use crate::run::progress::{BackfillProgress, BackfillStage};
-use crate::runbook::Backfill;
 
-/// Said once where a checkpoint could not be used.
-const VOID: &str = "the checkpoint is of another server, table or collation version: started again";
-
-/// Called with every new state.
-// Not Sync: what borrows it across an await borrows it mutably.
-pub(super) type Report = Box<dyn FnMut(BackfillProgress) + Send>;
-
-/// A session that works its way through a table.
-pub(super) struct Worker {
+/// A worker without work: a session that knows how to write checkpoints.
+pub(super) struct Hand {
+    pub(super) number: u16,
     pub(super) session: ChunkedSession,
-    pub(super) statements: Statements,
     pub(super) ledger: Ledger,
-    pub(super) spec: Backfill,
     pub(super) cadence: Cadence,
+    /// The statements on the part that it worked on last.
+    gear: Option<(i64, Statements)>,
+    waits: mpsc::Sender<u16>,
+}
+
+/// A worker at its range.
+pub(super) struct Worker {
+    pub(super) hand: Hand,
+    pub(super) site: Arc<Site>,
+    pub(super) statements: Statements,
     /// As the database has it.
-    pub(super) at: Checkpoint,
+    pub(super) range: Range,
     /// The next stretch, found together with the last commit.
     pub(super) ahead: Option<Stretch>,
     pub(super) bisection: Option<Bisection>,
-    /// The rows set aside, oldest first, each with its error.
-    pub(super) quarantine: Vec<(Key, String)>,
-    report: Report,
-    rows_total: u64,
-    trouble: Option<String>,
-    began: Instant,
-    age: Duration,
 }
 
-/// The statements on the table, prepared.
+/// How a worker's turn went.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// A chunk is committed, or a row is passed over.
+    Done,
+    /// The chunk met that; it is tried again, smaller or later.
+    Trouble(String),
+    /// Told to stop.
+    Stopped,
+}
+
+/// The statements on a part, prepared.
 pub(super) struct Statements {
     pub(super) width: usize,
     pub(super) walk: Walk,
@@ -79,67 +84,83 @@ impl From<Fault> for Failure {
     }
 }
 
-impl Worker {
-    /// Prepares the statements and finds the checkpoint, or begins one.
-    pub(super) async fn open(
-        session: Session,
-        job: Job,
-        control: watch::Receiver<Control>,
-        report: Report,
+impl Hand {
+    /// `waits` hears its number whenever it begins to wait.
+    pub(super) async fn new(
+        number: u16,
+        session: ChunkedSession,
+        job: &super::Job,
+        orders: watch::Receiver<Control>,
+        waits: mpsc::Sender<u16>,
     ) -> Result<Self, Fault> {
-        let session = ChunkedSession::new(session, job.spec.chunk.target).await?;
-        let client = session.client();
-        let identity = session.run(identity::read(client, &job.table)).await?;
-        let sql = BackfillSql::new(&job.table, &job.spec);
-        let statements = session.run(Statements::prepare(client, &sql)).await?;
-        let ledger = Ledger::open(client, job.lease, job.step, job.attempt);
-        let ledger = session.run(ledger).await?;
-        let start = session.run(ledger.resume(client, &identity)).await?;
+        let ledger = session.run(Ledger::open(session.client(), job)).await?;
         Ok(Self {
-            cadence: Cadence::new(job.spec.chunk, start.at.chunk_rows, control),
-            quarantine: session.run(ledger.quarantine(client)).await?,
-            session,
-            statements,
+            number,
             ledger,
-            spec: job.spec,
-            at: start.at,
-            ahead: None,
-            bisection: None,
-            report,
-            rows_total: job.rows_estimate,
-            trouble: start.voided.then(|| VOID.to_owned()),
-            began: Instant::now(),
-            age: start.age,
+            session,
+            cadence: Cadence::new(job.spec.chunk, super::FIRST_CHUNK, orders),
+            gear: None,
+            waits,
         })
     }
 
-    /// Works until it is done, or stopped at the end of a chunk.
-    pub(super) async fn run(mut self) -> Result<Ended, Fault> {
-        loop {
-            if self.at.stage == Stage::Done {
-                return Ok(Ended::Done(self.summary()));
-            }
-            if self.pass().await == Pass::Stop {
-                return Ok(Ended::Stopped);
-            }
-            let outcome = match self.at.stage {
-                Stage::Copy => self.copy_chunk().await,
-                Stage::Sweep | Stage::Done => self.sweep_chunk().await,
-            };
-            match outcome {
-                Ok(()) => self.report(None),
-                Err(failure) => {
-                    if self.recover(failure).await? == Pass::Stop {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-            }
+    /// Goes to work on a range.
+    pub(super) async fn take(mut self, range: Range, site: Arc<Site>) -> Result<Worker, Fault> {
+        let statements = match self.gear.take() {
+            Some((part, statements)) if part == range.part.oid => statements,
+            _ => self.equip(&range.part, &site).await?,
+        };
+        self.cadence.resize(range.at.chunk_rows);
+        Ok(Worker {
+            hand: self,
+            site,
+            statements,
+            range,
+            ahead: None,
+            bisection: None,
+        })
+    }
+
+    async fn equip(&self, part: &Part, site: &Site) -> Result<Statements, Fault> {
+        let sql = BackfillSql::of_part(&site.job.table, &part.name, &site.job.spec);
+        let statements = Statements::prepare(self.session.client(), &sql);
+        self.session.run(statements).await
+    }
+}
+
+impl Worker {
+    /// Lays its work down.
+    pub(super) fn leave(self) -> Hand {
+        let mut hand = self.hand;
+        hand.gear = Some((self.range.part.oid, self.statements));
+        hand
+    }
+
+    /// Waits until it may, then works on one chunk.
+    pub(super) async fn turn(&mut self) -> Result<Turn, Fault> {
+        let hand = &mut self.hand;
+        // A full queue loses it: then others are known to wait.
+        let waits = || _ = hand.waits.try_send(hand.number);
+        if hand.cadence.pass(waits).await == Pass::Stop {
+            return Ok(Turn::Stopped);
         }
+        let outcome = match self.range.at.stage {
+            Stage::Copy => self.copy_chunk().await,
+            Stage::Sweep | Stage::Done => self.sweep_chunk().await,
+        };
+        match outcome {
+            Ok(()) => Ok(Turn::Done),
+            Err(failure) => self.recover(failure).await,
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        self.hand.session.client()
     }
 
     /// Rows that the next chunk visits.
     pub(super) fn rows(&self) -> u64 {
-        let usual = u64::from(self.cadence.rows());
+        let usual = u64::from(self.hand.cadence.rows());
         self.bisection.map_or(usual, Bisection::rows)
     }
 
@@ -147,51 +168,46 @@ impl Worker {
     /// the size that follows.
     pub(super) fn learn(&mut self, visited: u64, took: Duration) {
         if self.bisection.is_none() {
-            self.cadence.learn(visited, took);
+            self.hand.cadence.learn(visited, took);
         }
     }
 
-    /// The checkpoint is committed: so many rows are behind the cursor now.
-    pub(super) fn passed(&mut self, at: Checkpoint, visited: u64, busy: Duration) {
-        self.at = at;
-        self.cadence.done(busy);
+    /// That checkpoint is committed: so many rows are behind the cursor now.
+    pub(super) fn passed(&mut self, next: Range, visited: u64, busy: Duration) {
+        self.range = next;
+        self.range.at.saves += 1;
+        self.hand.cadence.done(busy);
         self.bisection = self.bisection.and_then(|mut search| search.passed(visited));
     }
 
-    /// A checkpoint whose row was not there any more.
+    /// A checkpoint that was not there, or not any more as it was.
     pub(super) fn expect_saved(saved: bool) -> Result<(), Fault> {
         match saved {
             true => Ok(()),
+            // What the journal does with a lost connection is right: begin
+            // again from the checkpoints.
             false => Err(Fault::new(
-                Trouble::Changed,
-                "the backfill's checkpoint is gone",
+                Trouble::ConnectionLost,
+                "the checkpoint is not where this worker left it: an earlier chunk has arrived",
             )),
         }
     }
 
-    async fn pass(&mut self) -> Pass {
-        let waiting = BackfillProgress {
-            stage: BackfillStage::Waiting,
-            ..self.progress(None)
-        };
-        let report = &mut self.report;
-        self.cadence.pass(|| report(waiting.clone())).await
-    }
-
     /// Decides what follows a failure, and waits where it is to be tried again.
-    async fn recover(&mut self, failure: Failure) -> Result<Pass, Fault> {
+    async fn recover(&mut self, failure: Failure) -> Result<Turn, Fault> {
         self.ahead = None;
         if failure.fault.trouble == Trouble::ConnectionLost {
             return Err(failure.fault);
         }
-        let client = self.session.client();
-        self.session.run(client.batch_execute("ROLLBACK")).await?;
-        self.report(Some(failure.fault.message.clone()));
+        let rollback = self.client().batch_execute("ROLLBACK");
+        self.hand.session.run(rollback).await?;
+        let trouble = failure.fault.message.clone();
         if failure.rows > 0 && is_about_a_row(&failure.fault) {
-            self.isolate(failure).await.map(|()| Pass::Go)
-        } else {
-            self.cadence.conflict(failure.fault).await
+            self.isolate(failure).await?;
+        } else if self.hand.cadence.conflict(failure.fault).await? == Pass::Stop {
+            return Ok(Turn::Stopped);
         }
+        Ok(Turn::Trouble(trouble))
     }
 
     /// Narrows a failed chunk down, or passes over the one row that it had.
@@ -199,67 +215,31 @@ impl Worker {
         match &mut self.bisection {
             None => self.bisection = Some(Bisection::of(failure.rows)),
             Some(search) if failure.rows > 1 => search.failed(failure.rows),
-            Some(_) if self.at.stage == Stage::Copy => self.set_aside(failure).await?,
+            Some(_) if self.range.at.stage == Stage::Copy => self.set_aside(failure).await?,
             Some(_) => self.step_over(failure).await?,
         }
         Ok(())
-    }
-
-    fn report(&mut self, trouble: Option<String>) {
-        let trouble = trouble.or_else(|| self.trouble.take());
-        let progress = self.progress(trouble);
-        (self.report)(progress);
-    }
-
-    fn progress(&self, trouble: Option<String>) -> BackfillProgress {
-        let stage = match self.at.stage {
-            _ if self.bisection.is_some() => BackfillStage::Bisect,
-            Stage::Copy => BackfillStage::Copy,
-            Stage::Sweep | Stage::Done => BackfillStage::Sweep,
-        };
-        let last_key = self.at.last_key.as_ref();
-        BackfillProgress {
-            stage,
-            rows_done: self.at.rows_visited,
-            rows_total: self.rows_total.max(self.at.rows_visited),
-            rows_written: self.at.rows_written,
-            chunks: self.at.chunks,
-            chunk_rows: u32::try_from(self.rows()).unwrap_or(u32::MAX),
-            last_chunk: self.cadence.last_busy(),
-            quarantined: self.quarantine.len() as u64,
-            swept: self.at.rows_swept,
-            last_key: last_key.map(Key::shown).unwrap_or_default(),
-            conflicts: self.cadence.conflicts(),
-            lost_ms: self.cadence.lost_ms(),
-            trouble,
-        }
-    }
-
-    fn summary(&self) -> BackfillSummary {
-        BackfillSummary {
-            rows_visited: self.at.rows_visited,
-            rows_written: self.at.rows_written,
-            chunks: self.at.chunks,
-            quarantined: self.quarantine.len() as u64,
-            swept: self.at.rows_swept,
-            took_ms: (self.age + self.began.elapsed()).as_millis() as u64,
-            lost_ms: self.cadence.lost_ms(),
-        }
     }
 }
 
 impl Statements {
     async fn prepare(client: &Client, sql: &BackfillSql) -> Result<Self, Error> {
         let width = sql.key_width();
-        let update_one = sql.update_one();
+        let one = sql.update_one();
+        let key = vec![Type::TEXT; width];
+        let (walk, update, update_one, sweep) = try_join4(
+            Walk::prepare(client, width, |ends| sql.bound(ends)),
+            Ranged::prepare(client, width, Reach::Stretch, |ends| sql.update(ends)),
+            client.prepare_typed(&one, &key),
+            Ranged::prepare(client, width, Reach::Limited, |ends| sql.sweep(ends)),
+        )
+        .await?;
         Ok(Self {
             width,
-            walk: Walk::prepare(client, width, |ends| sql.bound(ends)).await?,
-            update: Ranged::prepare(client, width, Reach::Within, |ends| sql.update(ends)).await?,
-            update_one: client
-                .prepare_typed(&update_one, &vec![Type::TEXT; width])
-                .await?,
-            sweep: Ranged::prepare(client, width, Reach::Onwards, |ends| sql.sweep(ends)).await?,
+            walk,
+            update,
+            update_one,
+            sweep,
         })
     }
 }

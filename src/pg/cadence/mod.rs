@@ -44,19 +44,24 @@ impl Cadence {
         self.sizer.rows()
     }
 
+    /// Begins with that many rows, unless it has learnt already what fits.
+    pub fn resize(&mut self, rows: u32) {
+        self.sizer.resize(rows);
+    }
+
     /// How long the last chunk took.
     pub fn last_busy(&self) -> Duration {
         self.last_busy
     }
 
-    /// Conflicts met so far.
-    pub fn conflicts(&self) -> u64 {
-        self.conflicts
+    /// Conflicts met since this was last asked.
+    pub fn take_conflicts(&mut self) -> u64 {
+        std::mem::take(&mut self.conflicts)
     }
 
-    /// Milliseconds not worked because of the control, by reason.
-    pub fn lost_ms(&self) -> BTreeMap<String, u64> {
-        self.pacer.lost_ms()
+    /// [`Pacer::take_lost`].
+    pub fn take_lost(&mut self) -> BTreeMap<String, Duration> {
+        self.pacer.take_lost()
     }
 
     /// [`Pacer::pass`], after the last chunk.
@@ -100,7 +105,7 @@ impl Cadence {
 
 /// Whether the same session may simply try again: a lock, a timeout, a
 /// deadlock. A cancel by somebody else looks like a timeout and is treated so.
-fn is_conflict(fault: &Fault) -> bool {
+pub(in crate::pg) fn is_conflict(fault: &Fault) -> bool {
     use Trouble::{Cancelled, Deadline, Deadlock, LockTimeout, Serialization};
     matches!(
         fault.trouble,

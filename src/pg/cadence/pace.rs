@@ -23,11 +23,14 @@ pub struct Control {
     pub stop: bool,
     /// What takes time off the pace; the time lost is counted under it.
     pub reason: Option<String>,
+    /// Sessions that a backfill works with; a comparison has one.
+    pub workers: u16,
 }
 
 impl Control {
-    /// At full pace.
+    /// At full pace, by one worker.
     pub const FULL: Self = Self {
+        workers: 1,
         go: true,
         duty: Percent::FULL,
         stop: false,
@@ -117,10 +120,10 @@ impl Pacer {
         }
     }
 
-    /// Milliseconds not worked because of the control, by reason.
-    pub fn lost_ms(&self) -> BTreeMap<String, u64> {
-        let ms = |(reason, lost): (&String, &Duration)| (reason.clone(), lost.as_millis() as u64);
-        self.lost.iter().map(ms).collect()
+    /// Time not worked because of the control, by reason, since this was last
+    /// asked.
+    pub fn take_lost(&mut self) -> BTreeMap<String, Duration> {
+        std::mem::take(&mut self.lost)
     }
 }
 
@@ -173,7 +176,7 @@ mod tests {
             driver.send_replace(Control::FULL);
         });
         assert_eq!(pass.await, Pass::Go);
-        assert!(pacer.lost_ms().contains_key("pause"));
+        assert!(pacer.take_lost().contains_key("pause"));
     }
 
     #[tokio::test]

@@ -44,6 +44,13 @@ impl Sizer {
         self.rows
     }
 
+    /// Starts anew from that many rows, unless something has been learnt.
+    pub fn resize(&mut self, rows: u32) {
+        if self.recent.is_empty() {
+            self.set(rows.into());
+        }
+    }
+
     /// Learns from a chunk that visited that many rows in that time.
     pub fn learn(&mut self, visited: u64, took: Duration) {
         if visited == 0 {

@@ -13,8 +13,8 @@ pub(in crate::pg) fn is_tls(error: &tokio_postgres::Error) -> bool {
     error.to_string() == "error performing TLS handshake" || rustls_error(error).is_some()
 }
 
-/// What a failed handshake means, with a hint where there is one.
-pub(in crate::pg) fn explain(error: &tokio_postgres::Error) -> String {
+/// What a failed handshake means, and the way out where there is one.
+pub(in crate::pg) fn explain(error: &tokio_postgres::Error) -> (String, Option<&'static str>) {
     let said = clean_bounded(&chain(error), 300);
     let (what, hint) = match rustls_error(error) {
         Some(rustls::Error::InvalidCertificate(fault)) => certificate_fault(fault),
@@ -26,9 +26,9 @@ pub(in crate::pg) fn explain(error: &tokio_postgres::Error) -> String {
             "the server does not offer TLS".to_owned(),
             "set `ssl = on` there, or choose sslmode=prefer where the network is trusted",
         ),
-        _ => return said,
+        _ => return (said, None),
     };
-    format!("{}\nhint: {hint}", clean_bounded(&what, 300))
+    (clean_bounded(&what, 300), Some(hint))
 }
 
 fn certificate_fault(fault: &CertificateError) -> (String, &'static str) {

@@ -34,8 +34,9 @@ enum Content {
 
 impl PassFile {
     /// The file that `passfile` or `PGPASSFILE` names, else `~/.pgpass`. Like
-    /// libpq, one that others may read is passed over: the connection may not
-    /// need a password, and if it does, its fault says why there was none.
+    /// libpq, one that others may read is passed over with a warning: the
+    /// connection may not need a password, and if it does, its fault says why
+    /// there was none.
     pub(super) fn open(params: &Params, env: &dyn Env) -> Self {
         let path = match params.get("passfile") {
             Some(value) => PathBuf::from(&value.text),
@@ -44,10 +45,12 @@ impl PassFile {
                 None => return Self::default(),
             },
         };
-        Self {
-            name: crate::text::clean(&path.display().to_string()).into_owned(),
-            content: read(&path, env),
+        let name = crate::text::clean(&path.display().to_string()).into_owned();
+        let content = read(&path, env);
+        if let Content::Ignored(why) = &content {
+            tracing::warn!("password file `{name}` is ignored: {why}");
         }
+        Self { name, content }
     }
 
     /// The password, and a note for the fault of a login that is refused.

@@ -38,7 +38,6 @@ pub(super) struct Comparison {
     session: ChunkedSession,
     width: usize,
     compare: Ranged,
-    compare_again: Ranged,
     cadence: Cadence,
     after: Option<Key>,
     tally: Tally,
@@ -71,16 +70,13 @@ impl Comparison {
             .await?;
         let sql = ParitySql::new(&job.table, &job.spec);
         let (width, compare) = (sql.key_width(), |ends| sql.compare(ends));
-        let onwards = Ranged::prepare(client, width, Reach::Onwards, compare);
-        let onwards = session.run(onwards).await?;
-        let again = Ranged::prepare(client, width, Reach::WithinLimit, compare);
-        let again = session.run(again).await?;
+        let compare = Ranged::prepare(client, width, Reach::Limited, compare);
+        let compare = session.run(compare).await?;
         let (wal, _) = session.run(position(client)).await?;
         Ok(Self {
             session,
             width,
-            compare: onwards,
-            compare_again: again,
+            compare,
             cadence: Cadence::new(job.spec.chunk, FIRST_CHUNK, control),
             after: None,
             tally: Tally::default(),
@@ -162,15 +158,11 @@ impl Comparison {
     /// where there is no row.
     async fn look(&mut self, last: Option<&Key>, rows: u64) -> Result<Option<Look>, Fault> {
         let (after, limit) = (self.after.as_ref(), limit(rows));
-        let compare = match last {
-            None => &self.compare,
-            Some(_) => &self.compare_again,
-        };
         let parameters = parameters(after.into_iter().chain(last), Some(&limit));
         let rows = self
             .session
             .client()
-            .query(compare.behind(after), &parameters);
+            .query(self.compare.form(after, last), &parameters);
         let rows = self.session.run(rows).await?;
         Ok(Look::of(&rows, self.width))
     }

@@ -107,6 +107,7 @@ fn compile_phase(draft: &mut Draft, worlds: &mut Worlds, phase: &runbook::Phase)
         notes: phase.notes.clone(),
         enter: phase.enter,
         point_of_no_return: phase.point_of_no_return,
+        compatible: phase.compatible.clone(),
         steps,
         rollback,
         gates: phase.gates.clone(),

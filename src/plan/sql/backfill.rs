@@ -4,7 +4,7 @@
 use super::keyset::{Ends, Keyset, Reads, where_all};
 use super::{fenced, image_ne, quote_ident};
 use crate::plan::Table;
-use crate::runbook::Backfill;
+use crate::runbook::{Backfill, TableName};
 
 /// The statements of one backfill.
 #[derive(Debug, Clone)]
@@ -23,6 +23,11 @@ impl BackfillSql {
     /// The statements for a resolved table, which holds the type of every
     /// column that `spec` sets.
     pub fn new(table: &Table, spec: &Backfill) -> Self {
+        Self::of_part(table, &table.full_name(), spec)
+    }
+
+    /// The same for one partition alone.
+    pub fn of_part(table: &Table, part: &TableName, spec: &Backfill) -> Self {
         let mut assignments = Vec::new();
         let (mut have, mut want) = (Vec::new(), Vec::new());
         for (column, expression) in &spec.set {
@@ -36,7 +41,7 @@ impl BackfillSql {
             });
         }
         Self {
-            keyset: Keyset::new(table),
+            keyset: Keyset::of_part(table, part),
             assignments: assignments.join(",\n"),
             filter: spec
                 .filter
@@ -54,6 +59,11 @@ impl BackfillSql {
     /// [`Keyset::bound`]: rows visited, whether they match the filter or not.
     pub fn bound(&self, ends: Ends) -> String {
         self.keyset.bound(ends)
+    }
+
+    /// [`Keyset::middle`]: where a range is cut in two.
+    pub fn middle(&self, ends: Ends) -> String {
+        self.keyset.middle(ends)
     }
 
     /// Writes the range's rows that match the filter. Assigned from the target

@@ -48,7 +48,7 @@ impl Ends {
 /// A table and its key, as SQL.
 #[derive(Debug, Clone)]
 pub struct Keyset {
-    /// The quoted table, with its schema.
+    /// The quoted table, with its schema; a partition goes by the table's name.
     table: String,
     /// Its quoted name alone.
     name: String,
@@ -61,13 +61,20 @@ pub struct Keyset {
 impl Keyset {
     /// The key of a resolved table.
     pub fn new(table: &Table) -> Self {
-        let name = TableName {
-            schema: Some(table.schema.clone()),
-            name: table.name.clone(),
-        };
+        Self::of_part(table, &table.full_name())
+    }
+
+    /// The same key over one partition alone, in which the runbook's
+    /// expressions go on to say `users.email`.
+    pub fn of_part(table: &Table, part: &TableName) -> Self {
+        let name = quote_ident(&table.name);
+        let quoted = quote_table(part);
         Self {
-            table: quote_table(&name),
-            name: quote_ident(&table.name),
+            table: match *part == table.full_name() {
+                true => quoted,
+                false => format!("{quoted} AS {name}"),
+            },
+            name,
             columns: table.key.iter().map(|c| quote_ident(&c.name)).collect(),
             types: table.key.iter().map(|c| c.data_type.clone()).collect(),
         }
@@ -108,6 +115,31 @@ impl Keyset {
             order = self.order(""),
             descending = self.order(" DESC"),
             limit = self.limit(ends),
+        )
+    }
+
+    /// The middle of a range's rows, by a sample of the table's pages.
+    ///
+    /// Parameters: the keys of `ends`, then the share of the pages in percent
+    /// (as text). One row `(k text.., sampled bigint)`, none where the sample
+    /// has no row of the range.
+    ///
+    /// A sample knows the rows as they lie today, of every type, under every
+    /// collation and behind every gap: no arithmetic on keys, which only
+    /// numbers have; no histogram, which an ANALYZE long ago left and a role
+    /// may be kept from; and a bounded number of pages, where walking the index
+    /// to its middle reads half of it. What it misses by, the next cut mends.
+    pub fn middle(&self, ends: Ends) -> String {
+        format!(
+            "SELECT {out}, sampled FROM (\n\
+             SELECT {keys}, row_number() OVER (ORDER BY {keys}) AS place, count(*) OVER () AS sampled\n\
+             FROM {table} TABLESAMPLE SYSTEM (${share}::text::float8){range}\n\
+             ) sample WHERE place = (sampled + 1) / 2",
+            keys = self.columns.join(", "),
+            out = self.texts(),
+            table = self.table,
+            share = ends.keys() * self.width() + 1,
+            range = where_all([self.range(ends)]),
         )
     }
 
@@ -198,7 +230,7 @@ impl Keyset {
     /// mean an output column first.
     fn order(&self, direction: &str) -> String {
         let columns = self.columns.iter();
-        let terms = columns.map(|column| format!("{}.{column}{direction}", self.table));
+        let terms = columns.map(|column| format!("{}.{column}{direction}", self.name));
         terms.collect::<Vec<_>>().join(", ")
     }
 

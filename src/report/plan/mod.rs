@@ -31,6 +31,9 @@ fn write_phase(page: &mut Page, plan: &Plan, index: usize, phase: &Phase) {
     if let Some(notes) = &phase.notes {
         page.prose(2, notes);
     }
+    for (app, wanted) in &phase.compatible {
+        page.prose(2, &format!("works with {app} {wanted}"));
+    }
     gates(page, phase, "enter", &At::Entry);
     for (place, step) in phase.steps.iter().enumerate() {
         page.blank();

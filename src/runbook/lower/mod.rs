@@ -5,6 +5,7 @@
 //! is still looked at; a runbook comes out only where nothing was told.
 
 mod action;
+mod compatible;
 mod gate;
 mod guard;
 mod head;
@@ -28,6 +29,7 @@ use super::sql::lint::Unit;
 use super::tree::{self, Damage};
 use super::{ConnectionId, FORMAT, Runbook, toml_string};
 use names::Names;
+pub use scalar::parse_duration;
 use reversal::AddedColumn;
 use step::Accepted;
 use vars::{Render, Vars};

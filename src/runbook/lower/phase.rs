@@ -32,6 +32,7 @@ impl Lowering<'_> {
         for (i, phase) in raw.phase.iter().enumerate() {
             phases.push(self.phase(i, phase, i == last, &mut past, raw));
         }
+        self.check_every_phase_names(&raw.phase);
         self.lint();
         phases
     }
@@ -84,6 +85,7 @@ impl Lowering<'_> {
                 .as_ref()
                 .map_or(Enter::Person, |enter| enter.value),
             point_of_no_return: no_return,
+            compatible: self.compatible(&fields.compatible),
             steps,
             rollback,
             gates,

@@ -16,8 +16,11 @@ use crate::runbook::{TableName, WeeklySpan};
 /// arithmetic on it might overflow.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
-/// Reads `300ms`, `3s`, `1h 30m`, `7d`. A day is 24 hours.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+/// Reads `300ms`, `3s`, `1h 30m`, `7d`. A day is 24 hours; ten years are too long.
+///
+/// # Errors
+/// What the text is instead, in words.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let not = |_| format!("`{text}` is not a duration");
     let span: Span = text.trim().parse().map_err(not)?;
     let signed = span

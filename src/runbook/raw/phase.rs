@@ -20,6 +20,9 @@ pub(crate) struct Phase {
     pub(crate) enter: Option<At<Enter>>,
     /// Whether it holds an irreversible step. Default: false.
     pub(crate) point_of_no_return: Option<At<bool>>,
+    /// Versions of applications that work while the run is in it, such as `{ shop = ">= 2.0" }`: what `status --deploy` answers from.
+    #[serde(default)]
+    pub(crate) compatible: Entries<String>,
     /// Its steps, in order.
     #[serde(default)]
     pub(crate) step: Vec<At<Step>>,

@@ -43,7 +43,6 @@ const LATER: &[&str] = &[
     "*.critical",
     "*.requires_rehearsal",
     "*.high_risk",
-    "*.compatible",
     "*.on_disconnect",
 ];
 

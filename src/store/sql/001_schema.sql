@@ -88,27 +88,33 @@ CREATE TABLE pgcutover.intent (
 );
 CREATE INDEX intent_open ON pgcutover.intent (run_id, intent_id) WHERE reply IS NULL;
 
--- How far a backfill or a comparison has come: written in the transaction of
--- the chunk that it counts. Keys are text, cast back to the column's type.
+-- How far a backfill has come, one row a range of keys: written in the
+-- transaction of the chunk that it counts. A worker holds one range at a time,
+-- and any number of workers may go on with the ranges that others left. Keys
+-- are text, cast back to the column's type.
 CREATE TABLE pgcutover.checkpoint (
-    run_id       text NOT NULL,
-    step         text NOT NULL,
-    attempt      int  NOT NULL,           -- of the phase
-    worker       int  NOT NULL,
-    stage        text NOT NULL,           -- copy, sweep, done
-    low          text[],                  -- exclusive; NULL is open
-    high         text[],                  -- inclusive; NULL is open
-    last_key     text[],                  -- visited up to and including it; NULL before the first
-    rows_visited bigint NOT NULL DEFAULT 0,
-    rows_written bigint NOT NULL DEFAULT 0,
-    rows_swept   bigint NOT NULL DEFAULT 0,
-    chunks       bigint NOT NULL DEFAULT 0,
-    chunk_rows   int    NOT NULL,         -- the size that the next chunk starts from
-    busy_ms      bigint NOT NULL DEFAULT 0,
-    identity     json   NOT NULL,         -- server and collation versions that keys compare by
-    started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (run_id, step, attempt, worker)
+    run_id        text NOT NULL,
+    step          text NOT NULL,
+    attempt       int  NOT NULL,          -- of the phase
+    round         int  NOT NULL DEFAULT 0, -- 0, then each rerun of the step
+    range         int  NOT NULL,
+    part          bigint NOT NULL,        -- oid of the table, or of a partition
+    stage         text NOT NULL,          -- copy, sweep, done
+    low           text[],                 -- exclusive; NULL is open
+    high          text[],                 -- inclusive; NULL is open
+    last_key      text[],                 -- visited up to and including it; NULL before the first
+    rows_expected bigint,                 -- an estimate; NULL is unknown
+    rows_visited  bigint NOT NULL DEFAULT 0,
+    rows_written  bigint NOT NULL DEFAULT 0,
+    rows_swept    bigint NOT NULL DEFAULT 0,
+    chunks        bigint NOT NULL DEFAULT 0,
+    chunk_rows    int    NOT NULL,        -- the size that the next chunk starts from
+    busy_ms       bigint NOT NULL DEFAULT 0,
+    saves         bigint NOT NULL DEFAULT 0, -- counts; a chunk that another one overtook cannot commit
+    identity      json   NOT NULL,        -- server and collation versions that keys compare by
+    started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (run_id, step, attempt, round, range)
 );
 
 CREATE TABLE pgcutover.quarantine (

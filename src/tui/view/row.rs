@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::text::clean;
+use crate::text::{clean, fit};
 use crate::tui::theme::{Theme, Tone};
 
 /// A row under construction.
@@ -46,7 +46,7 @@ impl Row {
     /// Text in a column of its own: cut or filled to the width.
     #[must_use]
     pub fn cell(self, tone: Tone, text: impl AsRef<str>, width: u16) -> Self {
-        let text = fit(&clean(text.as_ref()), width, self.theme.glyphs.cut);
+        let text = fit(&clean(text.as_ref()), width.into(), self.theme.glyphs.cut);
         let fill = usize::from(width) - text.width();
         self.put(tone, text + &" ".repeat(fill))
     }
@@ -54,7 +54,7 @@ impl Row {
     /// The same at the column's right side, for numbers.
     #[must_use]
     pub fn number(self, tone: Tone, text: impl AsRef<str>, width: u16) -> Self {
-        let text = fit(&clean(text.as_ref()), width, self.theme.glyphs.cut);
+        let text = fit(&clean(text.as_ref()), width.into(), self.theme.glyphs.cut);
         let fill = usize::from(width) - text.width();
         self.put(tone, " ".repeat(fill) + &text)
     }
@@ -85,7 +85,7 @@ impl Row {
         }
         let mut left = width;
         for span in &mut self.line.spans {
-            let cut = fit(&span.content, left, self.theme.glyphs.cut);
+            let cut = fit(&span.content, left.into(), self.theme.glyphs.cut);
             left -= cut.width() as u16;
             span.content = Cow::Owned(cut);
         }
@@ -97,28 +97,6 @@ impl From<Row> for Line<'static> {
     fn from(row: Row) -> Self {
         row.line
     }
-}
-
-/// The text cut to a width, the last column then the sign that says so.
-pub(super) fn fit(text: &str, width: u16, cut: &str) -> String {
-    let width = usize::from(width);
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut room = width.saturating_sub(cut.width());
-    let mut out = String::new();
-    for c in text.chars() {
-        let columns = c.width().unwrap_or(0);
-        if columns > room {
-            break;
-        }
-        room -= columns;
-        out.push(c);
-    }
-    if width > 0 {
-        out.push_str(cut);
-    }
-    out
 }
 
 /// A text in lines of at most that width, broken at spaces where there are

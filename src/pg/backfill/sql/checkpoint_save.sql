@@ -1,9 +1,12 @@
 -- Writes a checkpoint, in the transaction of the chunk that it counts: $1 run,
--- $2 step, $3 attempt, $4 worker, $5 stage, $6 last_key, $7 rows_visited, $8
--- rows_written, $9 rows_swept, $10 chunks, $11 chunk_rows, $12 busy_ms.
--- Columns: none; one row, or the checkpoint is gone.
+-- $2 step, $3 attempt, $4 round, $5 range, $6 stage, $7 high, $8 last_key, $9
+-- rows_expected, $10 rows_visited, $11 rows_written, $12 rows_swept, $13 chunks,
+-- $14 chunk_rows, $15 busy_ms, $16 saves so far.
+-- Columns: none; one row, or the range is gone or has been saved meanwhile: by
+-- a chunk whose connection was lost, and whose COMMIT arrived all the same.
 -- Oldest server: 13. Privileges: UPDATE on pgcutover.checkpoint.
 UPDATE pgcutover.checkpoint
-SET stage = $5, last_key = $6, rows_visited = $7, rows_written = $8, rows_swept = $9,
-    chunks = $10, chunk_rows = $11, busy_ms = $12, updated_at = clock_timestamp()
-WHERE run_id = $1 AND step = $2 AND attempt = $3 AND worker = $4
+SET stage = $6, high = $7, last_key = $8, rows_expected = $9, rows_visited = $10, rows_written = $11,
+    rows_swept = $12, chunks = $13, chunk_rows = $14, busy_ms = $15, saves = saves + 1,
+    updated_at = clock_timestamp()
+WHERE run_id = $1 AND step = $2 AND attempt = $3 AND round = $4 AND range = $5 AND saves = $16

@@ -1,4 +1,10 @@
 //! `status`: the lead's own picture where there is a lead, else the journal's.
+//!
+//! Owns which picture is shown, how, and the exit code that follows from it;
+//! `wait` waits for one, `deploy` answers a pipeline's question.
+
+mod deploy;
+mod wait;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,7 +21,7 @@ use crate::engine::posture::{self, Standing};
 use crate::engine::snapshot::{Link, State};
 use crate::pg::session::Purpose;
 use crate::report::status::Status;
-use crate::run::Outcome;
+use crate::run::{Outcome, Run};
 use crate::store::{lease, status};
 use crate::text::clean;
 
@@ -29,20 +35,38 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// Shows where the run stands.
 pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
-    let seen = find(&args.remote, Purpose::Observer).await?;
-    let status = match led(&seen).await? {
-        Some(picture) => picture,
-        None => from_journal(&seen),
-    };
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
-    } else {
-        for line in status.lines() {
-            writeln!(out, "{}", clean(&line))?;
+    match (&args.deploy, &args.wait) {
+        (Some(words), _) => deploy::show(args, words).await,
+        (None, Some(wanted)) => wait::show(args, wanted).await,
+        (None, None) => {
+            let seen = find(&args.remote, Purpose::Observer).await?;
+            let status = picture(&seen).await?;
+            print(args, &status)?;
+            Ok(exit_of(&seen.run, &status))
         }
     }
-    Ok(exit_of(&seen, &status))
+}
+
+fn print(args: &cli::Status, status: &Status) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if args.json {
+        return writeln!(out, "{}", serde_json::to_string_pretty(status)?);
+    }
+    if args.oneline {
+        return writeln!(out, "{}", status.oneline());
+    }
+    for line in status.lines() {
+        writeln!(out, "{}", clean(&line))?;
+    }
+    Ok(())
+}
+
+/// The lead's picture, else the journal's.
+async fn picture(seen: &Seen) -> color_eyre::Result<Status> {
+    Ok(match led(seen).await? {
+        Some(picture) => picture,
+        None => from_journal(seen),
+    })
 }
 
 /// The lead's picture, where somebody leads: one that was left or killed a
@@ -85,13 +109,13 @@ fn from_journal(seen: &Seen) -> Status {
 }
 
 /// What the state means for a script: of the same picture that it was shown.
-fn exit_of(seen: &Seen, status: &Status) -> Exit {
+fn exit_of(run: &Run, status: &Status) -> Exit {
     let is = |state: State| status.state == state.word();
-    match seen.run.outcome {
+    match run.outcome {
         Some(Outcome::RolledBack) => Exit::RolledBack,
         Some(Outcome::Finished) => Exit::Fine,
         None if is(State::Stuck) || is(State::InDoubt) => Exit::Stuck,
-        None if is(State::NoLead) && seen.run.open_question().is_some() => Exit::Stuck,
+        None if is(State::NoLead) && run.open_question().is_some() => Exit::Stuck,
         None if status.hold.is_some() => Exit::Held,
         None => Exit::Fine,
     }

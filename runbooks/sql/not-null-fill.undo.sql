@@ -1,0 +1,2 @@
+DROP TRIGGER orders_currency_fill ON {{tbl}};
+DROP FUNCTION public.orders_currency_fill();

@@ -15,11 +15,14 @@ use crate::stage::Stage;
 /// that one of them is 0.03 % of a core.
 const WATCHED: Duration = Duration::from_secs(30);
 
+/// At full pace, so that the backfill does not come to its end.
+const BRIEFLY: Duration = Duration::from_secs(8);
+
 /// After a key: until all that follows from it has been drawn.
 const SETTLES: Duration = Duration::from_secs(3);
 
 /// So many that the backfill is still in its middle at the end.
-const ROWS: i64 = 1_000_000;
+const ROWS: i64 = 2_000_000;
 
 /// Chunks as the runbook has them by itself.
 const USUAL: (&str, &str) = ("min = 100, max = 250", "min = 100, max = 50_000");
@@ -65,24 +68,25 @@ async fn figures() {
         let stage = Stage::without_clients(ROWS, &[USUAL]).await;
         let mut screen = Screen::start(stage.run(&[]).as_std(), size);
         screen.shows("NOT STARTED");
-        watch("rest", &screen, size);
+        watch("rest", &screen, size, WATCHED);
         screen.press("a");
         screen.confirms("advance into expand");
         screen.shows("Ready for dual-write");
         screen.press("a");
         screen.confirms("advance into dual-write");
         screen.shows("BACKFILL");
+        watch("full pace", &screen, size, BRIEFLY);
         for pace in [90, 80, 70, 60, 50, 40, 30, 20] {
             screen.press("-");
             screen.shows(&format!("you {pace}%"));
         }
-        watch("backfill", &screen, size);
+        watch("pace 20%", &screen, size, WATCHED);
         screen.press("p");
         screen.shows("PAUSED");
-        watch("paused", &screen, size);
+        watch("paused", &screen, size, WATCHED);
         screen.press(" ");
         screen.shows("HELD");
-        watch("held", &screen, size);
+        watch("held", &screen, size, WATCHED);
         assert!(screen.text().contains("BACKFILL"), "{}", screen.text());
         screen.signal("TERM");
         assert_eq!(screen.ends(), 3);
@@ -90,15 +94,15 @@ async fn figures() {
 }
 
 /// Watches for a while, and prints the figures a second.
-fn watch(state: &str, screen: &Screen, (columns, rows): (u16, u16)) {
+fn watch(state: &str, screen: &Screen, (columns, rows): (u16, u16), time: Duration) {
     sleep(SETTLES);
     let before = Used::by(screen);
-    sleep(WATCHED);
+    sleep(time);
     let after = Used::by(screen);
     let ours = after.since(&before, |name| !name.starts_with(LOGGER));
     let logger = after.since(&before, |name| name.starts_with(LOGGER));
-    let percent = |time: Duration| 100.0 * time.as_secs_f64() / WATCHED.as_secs_f64();
-    let bytes = (after.bytes - before.bytes) as f64 / WATCHED.as_secs_f64();
+    let percent = |spent: Duration| 100.0 * spent.as_secs_f64() / time.as_secs_f64();
+    let bytes = (after.bytes - before.bytes) as f64 / time.as_secs_f64();
     println!(
         "{:<10} {state:<10} {bytes:>9.0} {:>13.2} {:>12.2}",
         format!("{columns}x{rows}"),

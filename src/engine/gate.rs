@@ -80,8 +80,15 @@ pub fn judge(run: &Run, memory: &Memory, phase: usize, gate: &Gate, now: Timesta
         gate: gate.id.clone(),
         verdict,
         reason,
-        at: now,
+        at: answered_at(memory, gate).unwrap_or(now),
     }
+}
+
+/// When a query's answer came; what needs no query is as fresh as the moment.
+fn answered_at(memory: &Memory, gate: &Gate) -> Option<Timestamp> {
+    let is_sql = matches!(gate.condition, Condition::Sql { .. });
+    let sample = memory.samples.get(&gate.id).filter(|_| is_sql)?;
+    sample.answer.as_ref().map(|answer| answer.at)
 }
 
 fn judge_condition(

@@ -83,7 +83,7 @@ fn cards() {
     after("unwind", snapshot(State::WaitingFor), "U");
     after("release", snapshot(State::Held), "r");
     after("sign", snapshot(State::WaitingFor), "s");
-    after("waive", snapshot(State::WindowClosed), "W");
+    after("waive", fixtures::two_closed(), "W");
     after("resolve", snapshot(State::Stuck), "oowner_fixed\t");
 }
 

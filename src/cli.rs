@@ -29,6 +29,8 @@ pub enum Verb {
     Check(Check),
     /// Start or resume a runbook's cutover
     Run(Run),
+    /// Show a run that somebody leads, from any terminal
+    Attach(Attach),
     /// Show where a run stands
     Status(Status),
     /// Ask something of the lead.
@@ -166,6 +168,21 @@ pub struct Remote {
     /// The run's id, where there is more than one
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+}
+
+/// `attach`.
+#[derive(Debug, Args)]
+pub struct Attach {
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+    /// Let the keys act, by requests that the lead answers; without it the
+    /// terminal is read-only, and only SPACE, hold, acts
+    #[arg(long)]
+    pub operate: bool,
+    /// How the screen looks.
+    #[command(flatten)]
+    pub look: Look,
 }
 
 /// `status`.

@@ -2,8 +2,10 @@
 //!
 //! Owns the difference between a number and no number: unknown is never
 //! healthy and never 0. Holds no clock; "now" is handed in. `server` has the
-//! shapes of what the monitor measures, `lag` the one number out of them.
+//! shapes of what the monitor measures, `lag` the one number out of them,
+//! `attended` of who watches.
 
+pub mod attended;
 pub mod lag;
 pub mod server;
 

@@ -16,6 +16,7 @@ use crate::plan::Plan;
 use crate::plan::compile::{Refusal, compile, tables};
 use crate::run::event::RunId;
 use crate::runbook::Runbook;
+use crate::store::lease::Right;
 
 /// A plan, or what speaks against it.
 pub(super) enum Compiled {
@@ -64,9 +65,10 @@ pub(super) async fn begin(
     places: Places,
     take_over: Option<&str>,
 ) -> color_eyre::Result<Begun> {
+    let right = take_over.map_or(Right::Patience, Right::Reason);
     let lobby = Lobby::enter(places.clone(), &runbook.journal).await?;
     if let Some(run) = lobby.open_run(&runbook.cutover.id).await? {
-        let ready = lobby.resume(&run, &runbook.hash, take_over).await?;
+        let ready = lobby.resume(&run, Some(&runbook.hash), right).await?;
         return Ok(Begun::Ready(Box::new(ready)));
     }
     if let Some(run) = lobby.finished(&runbook.cutover.id, &runbook.hash).await? {

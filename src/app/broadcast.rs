@@ -1,4 +1,5 @@
-//! Puts the lead's picture into Postgres once a second, for `status`.
+//! Puts the lead's picture into Postgres once a second, for `status` and for
+//! attached terminals.
 //!
 //! Owns a session of its own; a server that is away is waited for, and a
 //! picture that is late is dropped: the newest wins.
@@ -16,8 +17,10 @@ use crate::pg::connect::Target;
 use crate::pg::session::{Purpose, Session, open};
 use crate::report::status::Status;
 use crate::store::lease::Lease;
-use crate::store::status;
+use crate::store::status::{self, Said};
 
+/// Whose own pictures are understood.
+pub(super) const TOOL: &str = env!("CARGO_PKG_VERSION");
 /// Time between two pictures.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -34,7 +37,7 @@ impl Broadcast {
     /// Starts it.
     pub(super) fn start(
         target: Target,
-        lease: Lease,
+        leases: watch::Receiver<Lease>,
         snapshots: watch::Receiver<Arc<Snapshot>>,
     ) -> Self {
         Self(tokio::spawn(async move {
@@ -44,6 +47,7 @@ impl Broadcast {
             loop {
                 timer.tick().await;
                 let snapshot = Arc::clone(&snapshots.borrow());
+                let lease = leases.borrow().clone();
                 if let Err(why) = publish(&target, &lease, &mut session, &snapshot).await {
                     debug!("no picture: {why}");
                     session = None;
@@ -66,7 +70,12 @@ async fn publish(
     let Some(session) = session else {
         return Ok(());
     };
-    let picture = serde_json::to_value(Status::of(snapshot)).map_err(|error| error.to_string())?;
-    let published = status::publish(session, lease, &picture).await;
+    let json = |value: serde_json::Result<_>| value.map_err(|error| error.to_string());
+    let said = Said {
+        status: json(serde_json::to_value(Status::of(snapshot)))?,
+        tool: TOOL.to_owned(),
+        picture: json(serde_json::to_value(&*snapshot.picture))?,
+    };
+    let published = status::publish(session, lease, &said).await;
     published.map_err(|fault| fault.to_string())
 }

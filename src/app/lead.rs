@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use color_eyre::eyre::eyre;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
@@ -13,11 +14,11 @@ use super::lines::Lines;
 use super::{Exit, broadcast};
 use crate::cli::Look;
 use crate::driver::begin::Ready;
-use crate::driver::{Asker, Handle, Leaving, Places, Request};
+use crate::driver::{Asker, Handle, Leaving, Places, Request, Standbys, Targets};
 use crate::engine::message::{Ask, IntentId};
 use crate::engine::snapshot::{Snapshot, State};
 use crate::monitor::{Config, Monitor};
-use crate::run::Outcome;
+use crate::run::{Outcome, Run};
 use crate::tui::{self, Leave, Options, TuiError, Wire};
 
 /// What a terminal that is gone means.
@@ -52,12 +53,13 @@ impl Lead {
     /// # Errors
     /// A connection without an address.
     pub(super) fn start(ready: Ready, places: &Places) -> color_eyre::Result<Self> {
-        let monitor = Monitor::start(monitored(&ready, places)?);
-        let lease = ready.lease().clone();
+        let watched = monitored(ready.run(), &places.targets, &places.standbys);
+        let watched = watched.ok_or_else(|| eyre!("the first connection has no address"))?;
+        let monitor = Monitor::start(watched);
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
-        let broadcast = broadcast::Broadcast::start(target, lease, handle.snapshots.clone());
+        let broadcast = broadcast::Broadcast::start(target, handle.lease.clone(), handle.snapshots.clone());
         Ok(Self {
             handle,
             _monitor: monitor,
@@ -224,22 +226,23 @@ fn exit(outcome: Option<Outcome>, state: State, stopped: bool) -> Exit {
     }
 }
 
-fn monitored(ready: &Ready, places: &Places) -> color_eyre::Result<Config> {
-    let connection = ready.run().plan.body.connections.first();
-    let connection = connection.ok_or_else(|| color_eyre::eyre::eyre!("no connection"))?;
-    let standbys = places.standbys.get(&connection.id);
-    let heartbeats = standbys.into_iter().flatten().filter_map(|(id, target)| {
+/// What to watch for a run: the server of its first connection, where its
+/// address is known here, and the standbys whose addresses are.
+pub(super) fn monitored(run: &Run, targets: &Targets, standbys: &Standbys) -> Option<Config> {
+    let connection = run.plan.body.connections.first()?;
+    let known = standbys.get(&connection.id);
+    let heartbeats = known.into_iter().flatten().filter_map(|(id, target)| {
         let standby = connection
             .standbys
             .iter()
             .find(|standby| standby.id == *id)?;
         Some((standby.application_name.clone(), target.clone()))
     });
-    Ok(Config {
-        target: places.targets[&connection.id].clone(),
+    Some(Config {
+        target: targets.get(&connection.id)?.clone(),
         expected: connection.standbys.clone(),
         heartbeats: heartbeats.collect(),
-        run: Some(ready.run().id.clone()),
+        run: Some(run.id.clone()),
     })
 }
 

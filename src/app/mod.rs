@@ -3,10 +3,12 @@
 //! Owns how the rooms are put together and what the process answers with;
 //! decides nothing about a cutover.
 
+mod attach;
 mod begin;
 mod broadcast;
 mod check;
 mod demo;
+mod dispatch;
 mod lead;
 mod lines;
 mod logging;
@@ -87,6 +89,7 @@ async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
         Verb::Demo(demo) => demo::run(demo).await,
         Verb::Check(check) => check::run(check),
         Verb::Run(run) => run::run(run).await,
+        Verb::Attach(attach) => attach::run(attach).await,
         Verb::Status(status) => status::show(status).await,
         Verb::Completions { shell } => {
             let mut command = Cli::command();

@@ -11,13 +11,15 @@ use color_eyre::eyre::{bail, eyre};
 use tokio::time::sleep;
 
 use super::Exit;
+use super::dispatch::{Way, way};
 use super::source::{Surroundings, read};
 use crate::cli::{self, Remote, Taken};
 use crate::engine::message::{Ask, Reply};
-use crate::pg::connect::resolve;
+use crate::engine::snapshot::Terminal;
+use crate::pg::connect::{Target, resolve};
 use crate::pg::session::{Purpose, Session, open};
 use crate::run::Run;
-use crate::run::event::{Answer, Percent, RunId, Task};
+use crate::run::event::{Answer, Event, Percent, RunId, Task};
 use crate::run::evolve::{evolve, fold};
 use crate::run::fault::{Fault, Trouble};
 use crate::runbook::{ConnectionSource, GateId, PhaseId, RoleId, StepId};
@@ -26,17 +28,18 @@ use crate::store::{intents, migrate, read as journal, runs};
 use crate::text::clean;
 
 /// How long a verb waits for the lead's answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// What is said where there is no journal.
 const NEVER: &str = "no run has ever been started there\n\
                      hint: `--runbook`, `--url-env` or `--service` names another journal";
 /// Time between two looks.
-const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
 
 /// A run somebody leads, seen from here.
 pub(super) struct Seen {
     pub(super) session: Session,
     pub(super) run: Run,
+    pub(super) events: Vec<Event>,
 }
 
 impl Seen {
@@ -51,6 +54,7 @@ impl Seen {
         };
         for event in journal::events(&self.session, &self.run.id, &head).await? {
             evolve(&mut self.run, &event)?;
+            self.events.push(event);
         }
         Ok(())
     }
@@ -71,14 +75,25 @@ pub(super) async fn find(remote: &Remote, purpose: Purpose) -> color_eyre::Resul
     };
     let events = journal::events(&session, &id, &Head::default()).await?;
     let run = fold(&events)?.ok_or_else(|| eyre!("there is no run `{}` here", clean(&id.0)))?;
-    Ok(Seen { session, run })
+    Ok(Seen {
+        session,
+        run,
+        events,
+    })
 }
 
 /// A session on the journal's database.
 async fn enter(remote: &Remote, purpose: Purpose) -> color_eyre::Result<Session> {
+    Ok(open(&address(remote)?, purpose).await?)
+}
+
+/// Where the journal's database is.
+///
+/// # Errors
+/// An address that is missing or cannot be read.
+pub(super) fn address(remote: &Remote) -> color_eyre::Result<Target> {
     let source = journal_of(remote)?;
-    let target = resolve(&source, &Surroundings::of_the_process())?;
-    Ok(open(&target, purpose).await?)
+    Ok(resolve(&source, &Surroundings::of_the_process())?)
 }
 
 fn journal_of(remote: &Remote) -> color_eyre::Result<ConnectionSource> {
@@ -134,8 +149,8 @@ async fn only_run(session: &Session) -> color_eyre::Result<RunId> {
 /// # Errors
 /// The way to the journal; no answer in time.
 pub(super) async fn ask(remote: &Remote, ask: Ask) -> color_eyre::Result<Exit> {
-    let (session, id) = match &ask {
-        Ask::Hold { reason } => hold(remote, reason).await?,
+    let (session, id) = match (way(Terminal::Operator, &ask), &ask) {
+        (Way::Hold, Ask::Hold { reason }) => hold(remote, reason).await?,
         _ => request_having_seen(remote, &ask).await?,
     };
     let began = Instant::now();
@@ -166,7 +181,7 @@ async fn hold(remote: &Remote, reason: &str) -> color_eyre::Result<(Session, i64
 
 /// A request that rests on how the run stands now.
 async fn request_having_seen(remote: &Remote, ask: &Ask) -> color_eyre::Result<(Session, i64)> {
-    let Seen { session, run } = find(remote, Purpose::Intent).await?;
+    let Seen { session, run, .. } = find(remote, Purpose::Intent).await?;
     let saw = Head {
         seq: run.material,
         hash: run.head_hash.clone(),
@@ -179,7 +194,7 @@ async fn request_having_seen(remote: &Remote, ask: &Ask) -> color_eyre::Result<(
 }
 
 /// A fault with its way out.
-fn hinted(fault: &Fault) -> String {
+pub(super) fn hinted(fault: &Fault) -> String {
     let hint = fault.hint.as_ref();
     let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
     format!("{fault}{hint}")
@@ -193,6 +208,10 @@ fn answer(ask: &Ask, reply: Reply) -> color_eyre::Result<Exit> {
         }
         Reply::Refused(why) => {
             writeln!(io::stderr(), "{}: refused: {}", ask.verb(), clean(&why))?;
+            Ok(Exit::Error)
+        }
+        Reply::Unanswered(what) => {
+            writeln!(io::stderr(), "{}: {}", ask.verb(), clean(&what))?;
             Ok(Exit::Error)
         }
     }

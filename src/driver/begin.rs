@@ -19,7 +19,7 @@ use crate::run::evolve::fold;
 use crate::run::fault::Fault;
 use crate::runbook::ConnectionId;
 use crate::store::journal::{Journal, ResumeError};
-use crate::store::lease::{self, Claim, EXPIRY, Lease, TakeError};
+use crate::store::lease::{self, Claim, EXPIRY, Lease, Right, TakeError, Taken};
 use crate::store::local::{self, LocalLog};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::read;
@@ -154,10 +154,12 @@ impl Lobby {
         let created = runs::create(&mut self.session, &new);
         let lease = canceller.within(LONGEST, created).await?;
         let log = self.log(&lease.run)?;
-        self.lead(lease, log, others).await
+        let moved = None;
+        self.lead(Taken { lease, moved }, log, others).await
     }
 
-    /// Resumes a run, as its lead. `runbook_hash` is of the runbook at hand.
+    /// Resumes a run, as its lead. `runbook_hash` is of the runbook at hand, where
+    /// there is one: the plan is in the journal.
     /// Whoever leads is evicted last, when nothing else stands in the way.
     ///
     /// # Errors
@@ -165,8 +167,8 @@ impl Lobby {
     pub async fn resume(
         mut self,
         run: &RunId,
-        runbook_hash: &str,
-        take_over: Option<&str>,
+        runbook_hash: Option<&str>,
+        right: Right<'_>,
     ) -> Result<Ready, BeginError> {
         let canceller = self.session.canceller();
         let installed = migrate::install(&mut self.session);
@@ -176,7 +178,7 @@ impl Lobby {
             run,
             host: &host,
             expiry: EXPIRY,
-            reason: take_over,
+            right,
         };
         let asked = lease::may_take(&self.session, &claim);
         canceller.within(LONGEST, asked).await.map_err(refused)?;
@@ -184,14 +186,14 @@ impl Lobby {
         let read = read::events(&self.session, run, &start);
         let events = canceller.within(LONGEST, read).await;
         let former = folded(&events.map_err(ResumeError::Read)?)?;
-        if former.plan.body.runbook_hash != runbook_hash {
+        if runbook_hash.is_some_and(|hash| former.plan.body.runbook_hash != hash) {
             return Err(BeginError::Changed { run: run.clone() });
         }
         let others = reach_others(&self.places, &former.plan).await?;
         let log = self.log(run)?;
         let taken = lease::take(&mut self.session, &claim);
-        let lease = canceller.within(LONGEST, taken).await.map_err(refused)?;
-        self.lead(lease, log, others).await
+        let taken = canceller.within(LONGEST, taken).await.map_err(refused)?;
+        self.lead(taken, log, others).await
     }
 
     fn log(&self, run: &RunId) -> Result<LocalLog, BeginError> {
@@ -203,26 +205,22 @@ impl Lobby {
     /// the plan's other databases too.
     async fn lead(
         self,
-        lease: Lease,
+        taken: Taken,
         log: LocalLog,
         others: Vec<Session>,
     ) -> Result<Ready, BeginError> {
         let asked = who(&self.session);
         let (user, roles) = self.session.canceller().within(LONGEST, asked).await?;
-        let (journal, resumed) = Journal::open(self.session, lease, log).await?;
+        let (journal, resumed) = Journal::open(self.session, taken.lease, log).await?;
         let run = folded(&resumed.events)?;
-        for mut other in others {
-            let canceller = other.canceller();
-            let copied = lease::copy(&mut other, journal.lease());
-            let copied = canceller.within(LONGEST, copied).await;
-            copied.map_err(BeginError::Take)?;
-        }
+        copy_lease(others, journal.lease()).await?;
         Ok(Ready {
             places: self.places,
             journal,
             run,
             events: resumed.events,
             unsaid: resumed.unsaid,
+            moved: taken.moved,
             user,
             roles,
         })
@@ -259,7 +257,10 @@ async fn who(session: &Session) -> Result<(String, BTreeSet<String>), BeginError
 }
 
 /// Opens the plan's other databases that it changes, ready for the lease's copy.
-async fn reach_others(places: &Places, plan: &Plan) -> Result<Vec<Session>, BeginError> {
+pub(super) async fn reach_others(
+    places: &Places,
+    plan: &Plan,
+) -> Result<Vec<Session>, BeginError> {
     let mut others = BTreeMap::new();
     for phase in plan.phases() {
         for step in phase.steps.iter().chain(phase.rollback.iter().flatten()) {
@@ -278,4 +279,15 @@ async fn reach_others(places: &Places, plan: &Plan) -> Result<Vec<Session>, Begi
         sessions.push(session);
     }
     Ok(sessions)
+}
+
+/// Lets the lease fence transactions there.
+pub(super) async fn copy_lease(others: Vec<Session>, lease: &Lease) -> Result<(), BeginError> {
+    for mut other in others {
+        let canceller = other.canceller();
+        let copied = lease::copy(&mut other, lease);
+        let copied = canceller.within(LONGEST, copied).await;
+        copied.map_err(BeginError::Take)?;
+    }
+    Ok(())
 }

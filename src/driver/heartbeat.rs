@@ -1,7 +1,7 @@
 //! Says once a second that the lead is alive, on a session of its own.
 //!
-//! Owns that session. A heart that finds its lease gone says so once; a server
-//! that is away is waited for.
+//! Owns that session. A heart that finds its lease gone says so; a server that is
+//! away is waited for.
 
 use std::time::Duration;
 
@@ -39,11 +39,8 @@ impl Heartbeat {
                 timer.tick().await;
                 match beat(&target, &lease, &mut session).await {
                     Ok(true) => {}
-                    Ok(false) => {
-                        // A closed queue: the loop has ended already.
-                        let _ = outbox.send(Incoming::LeaseLost).await;
-                        return;
-                    }
+                    // A closed queue: the loop has ended already.
+                    Ok(false) => drop(outbox.try_send(Incoming::LeaseLost)),
                     Err(why) => {
                         debug!("no heartbeat: {why}");
                     }

@@ -19,8 +19,8 @@ use crate::reading::elapsed;
 use crate::run::Run;
 use crate::run::event::Event;
 use crate::run::fault::{Fault, Trouble};
-use crate::store::journal::{Journal, ResumeError, Resumed};
-use crate::store::lease::RejoinError;
+use crate::store::journal::{Journal, ResumeError, Resumed, RetakeError};
+use crate::store::lease::{RejoinError, TakeError};
 use crate::store::read::ReadError;
 use crate::store::verify::Head;
 
@@ -48,16 +48,12 @@ struct Down {
 
 type Opening = JoinHandle<Result<Session, OpenError>>;
 
-/// What came back with the link.
+/// For how long the link was away, and why.
 #[derive(Debug)]
-pub struct Restored {
-    /// Events that the run has not folded yet.
-    pub events: Vec<Event>,
-    /// Events that the server has lost, which the local log remembers.
-    pub unsaid: Vec<Event>,
-    /// How long it was away.
-    pub outage: Duration,
-    /// The first error.
+pub struct Outage {
+    /// For how long.
+    pub took: Duration,
+    /// The newest error.
     pub error: String,
 }
 
@@ -67,7 +63,7 @@ pub enum Change {
     Requested,
     /// It is gone.
     Lost,
-    /// The server answers again: [`Link::rejoin`] with this session.
+    /// A server answers: [`Link::rejoin`] with this session.
     Opened(Box<Session>),
 }
 
@@ -76,6 +72,9 @@ pub enum Change {
 pub enum LinkError {
     /// Another lead has taken over.
     LeaseLost,
+    /// The server is not the one that gave the lease, for this reason:
+    /// [`Link::retake`].
+    Moved(String),
     /// The journal says something else than before.
     Broken(String),
 }
@@ -95,6 +94,11 @@ impl Link {
     /// The journal; its session may be gone.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Where it is tried.
+    pub fn target(&self) -> Target {
+        self.target.clone()
     }
 
     /// Whether it answers.
@@ -174,28 +178,55 @@ impl Link {
         }
     }
 
-    /// Goes on with a session that answers; not to be dropped midway.
+    /// Goes on with a session that answers; the journal as it is there. The link
+    /// counts as down until [`Link::up`]. Not to be dropped midway.
     ///
     /// # Errors
-    /// Why this lead is none any more. `Ok(None)`: not this time.
-    pub async fn rejoin(
-        &mut self,
-        session: Session,
-        run: &Run,
-    ) -> Result<Option<Restored>, LinkError> {
-        match self.journal.rejoin(session).await.map_err(Attempt::from) {
-            Ok(resumed) => {
-                self.notices = self.journal.session_mut().take_messages();
-                Ok(self.down.take().map(|down| restored(down, resumed, run)))
-            }
+    /// Why this lead is none any more, or not there. `Ok(None)`: not this time.
+    pub async fn rejoin(&mut self, session: Session) -> Result<Option<Resumed>, LinkError> {
+        let rejoined = self.journal.rejoin(session).await;
+        self.notices = self.journal.session_mut().take_messages();
+        self.attempted(rejoined)
+    }
+
+    /// Takes the lease anew on the server of the newest session, after
+    /// [`LinkError::Moved`]; the journal there, and why it is another server.
+    ///
+    /// # Errors
+    /// As [`Link::rejoin`].
+    pub async fn retake(&mut self) -> Result<Option<(Resumed, Option<String>)>, LinkError> {
+        let retaken = self.journal.retake().await;
+        self.attempted(retaken)
+    }
+
+    fn attempted<T, E>(&mut self, result: Result<T, E>) -> Result<Option<T>, LinkError>
+    where
+        Attempt: From<E>,
+    {
+        match result.map_err(Attempt::from) {
+            Ok(found) => Ok(Some(found)),
             Err(Attempt::Again(error)) => {
-                if let Some(down) = &mut self.down {
-                    down.error = error;
-                }
+                self.failed(error);
                 Ok(None)
             }
             Err(Attempt::Never(error)) => Err(error),
         }
+    }
+
+    /// Notes why it is still down.
+    pub fn failed(&mut self, error: String) {
+        if let Some(down) = &mut self.down {
+            down.error = error;
+        }
+    }
+
+    /// From here on it is up.
+    pub fn up(&mut self) -> Option<Outage> {
+        let down = self.down.take()?;
+        let took = elapsed(down.since, clock::now());
+        info!("the journal's link is back after {took:?}");
+        let error = down.error;
+        Some(Outage { took, error })
     }
 
     /// Events that others have appended since the run's head.
@@ -218,18 +249,6 @@ impl Link {
     }
 }
 
-fn restored(down: Down, resumed: Resumed, run: &Run) -> Restored {
-    let outage = elapsed(down.since, clock::now());
-    info!("the journal's link is back after {outage:?}");
-    let events = resumed.events.into_iter();
-    Restored {
-        events: events.filter(|event| event.seq > run.head).collect(),
-        unsaid: resumed.unsaid,
-        outage,
-        error: down.error,
-    }
-}
-
 /// Why the journal was not read.
 #[derive(Debug)]
 pub enum CatchUp {
@@ -249,7 +268,8 @@ impl From<ResumeError> for Attempt {
     fn from(error: ResumeError) -> Self {
         match error {
             ResumeError::Lease(RejoinError::Lost) => Self::Never(LinkError::LeaseLost),
-            ResumeError::Lease(RejoinError::Moved { .. })
+            ResumeError::Lease(RejoinError::Moved(why)) => Self::Never(LinkError::Moved(why)),
+            ResumeError::Lease(RejoinError::NoRun(_))
             | ResumeError::Read(ReadError::Broken(_) | ReadError::Unreadable { .. }) => {
                 Self::Never(LinkError::Broken(error.to_string()))
             }
@@ -260,6 +280,19 @@ impl From<ResumeError> for Attempt {
                 Self::Never(LinkError::LeaseLost)
             }
             error => Self::Again(error.to_string()),
+        }
+    }
+}
+
+impl From<RetakeError> for Attempt {
+    fn from(error: RetakeError) -> Self {
+        match error {
+            RetakeError::Take(TakeError::Busy(_)) => Self::Never(LinkError::LeaseLost),
+            RetakeError::Take(TakeError::NoRun(_)) => {
+                Self::Never(LinkError::Broken(error.to_string()))
+            }
+            RetakeError::Take(error) => Self::Again(error.to_string()),
+            RetakeError::Resume(error) => error.into(),
         }
     }
 }

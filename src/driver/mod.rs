@@ -11,13 +11,16 @@
 //! - [`begin`]: starts or resumes a run; what is true before the first turn.
 //! - [`turn`]: the loop.
 //! - [`requests`]: what people ask, and the answers.
+//! - [`attendance`]: who else is attached.
 //! - [`link`]: the journal's connection, lost and found again; [`outage`]: what
-//!   is made good then.
+//!   is made good then; [`anew`]: what, where the server is not the one that was lost.
 //! - [`tasks`], [`perform`], [`exec`]: effects.
 //! - [`questions`]: boolean queries of gates and probes.
 //! - [`heartbeat`]: says that the lead is alive.
 //! - [`publish`]: the picture that every terminal draws.
 
+pub mod anew;
+pub mod attendance;
 pub mod begin;
 pub mod exec;
 pub mod heartbeat;
@@ -35,6 +38,7 @@ pub mod turn;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
@@ -48,6 +52,7 @@ use crate::run::event::{Event, Seq, Task};
 use crate::run::fault::Fault;
 use crate::run::progress::Progress;
 use crate::runbook::{ConnectionId, StandbyId};
+use crate::store::lease::Lease;
 
 use heartbeat::Heartbeat;
 use hold::Latch;
@@ -55,13 +60,18 @@ use link::Link;
 use questions::Questions;
 use tasks::Tasks;
 
+/// Connections of a runbook with their addresses.
+pub type Targets = BTreeMap<ConnectionId, Target>;
+/// Standbys with an address, by connection.
+pub type Standbys = BTreeMap<ConnectionId, Vec<(StandbyId, Target)>>;
+
 /// Where things are, resolved before anything starts.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// Every connection of the runbook.
-    pub targets: BTreeMap<ConnectionId, Target>,
+    pub targets: Targets,
     /// Standbys with an address, by connection.
-    pub standbys: BTreeMap<ConnectionId, Vec<(StandbyId, Target)>>,
+    pub standbys: Standbys,
     /// Where the runbook lies: commands with a slash are relative to it.
     pub runbook_dir: PathBuf,
     /// Variables that stand for the process's own, for commands.
@@ -94,7 +104,7 @@ enum Incoming {
     Request(Request),
     /// Leave: hold first or not.
     Leave(Leaving),
-    /// The heart does not find its lease any more.
+    /// The heart does not find its lease any more; said at every beat.
     LeaseLost,
     /// Running work has come further; dropped when the queue is full.
     Progress(Task, Progress),
@@ -127,6 +137,8 @@ pub enum Ended {
 pub struct Handle {
     /// The newest picture.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The lease; another one after a failover.
+    pub lease: watch::Receiver<Lease>,
     /// The way in.
     pub asker: Asker,
     /// Ends when the loop does.
@@ -171,7 +183,12 @@ pub struct Driver {
     latch: Latch,
     tasks: Tasks,
     questions: Questions,
-    _heartbeat: Heartbeat,
+    /// None while the lease is being taken anew.
+    heartbeat: Option<Heartbeat>,
+    /// The lease, for whoever else writes under it.
+    lease: watch::Sender<Lease>,
+    /// Why the server is another one, until the journal says so.
+    moved: Option<String>,
     readings: watch::Receiver<Readings>,
     inbox: mpsc::Receiver<Incoming>,
     outbox: mpsc::Sender<Incoming>,
@@ -180,6 +197,8 @@ pub struct Driver {
     /// Requests in Postgres that the engine has seen and not answered.
     seen: BTreeSet<IntentId>,
     replies: VecDeque<(IntentId, Reply)>,
+    /// When the attached terminals were last asked for.
+    roll_called: Option<Instant>,
     leaving: Option<Leaving>,
     /// Why the local log is behind, as it was last said.
     log_trouble: Option<String>,

@@ -4,42 +4,47 @@
 //! [`super::link`]'s. What came in meanwhile has waited in order, answers of
 //! queries excepted: they are as old as nobody knows.
 
-use super::link::{Change, LinkError, Restored};
+use super::link::{Change, LinkError};
 use super::turn::{Appended, Turn};
 use super::{Driver, Ended};
 use crate::engine::message::{Decision, Message};
-use crate::run::event::{Actor, Event, EventKind};
+use crate::run::event::EventKind;
+use crate::store::journal::Resumed;
 
 impl Driver {
     pub(super) async fn follow(&mut self, change: Change) -> Result<(), Ended> {
         match change {
             Change::Requested => self.take_requests().await,
             Change::Lost => Ok(()),
-            Change::Opened(session) => match self.link.rejoin(*session, &self.run).await {
-                Ok(Some(restored)) => self.resume(restored).await,
+            Change::Opened(session) => match self.link.rejoin(*session).await {
+                Ok(Some(resumed)) if self.is_as_it_was(&resumed) => self.resume(resumed).await,
+                Ok(Some(_)) => self.begin_anew(None).await,
                 Ok(None) => Ok(()),
-                Err(LinkError::LeaseLost) => Err(Ended::LeaseLost),
-                Err(LinkError::Broken(why)) => Err(Ended::Broken(why)),
+                Err(LinkError::Moved(why)) => self.begin_anew(Some(why)).await,
+                Err(other) => Err(other.into()),
             },
         }
     }
 
+    /// Whether the journal is the one that was lost: nothing of it was.
+    fn is_as_it_was(&self, resumed: &Resumed) -> bool {
+        self.moved.is_none() && resumed.unsaid.is_empty()
+    }
+
     /// The link is back: says so, then deals with what has waited. What queries
     /// said before is asked again.
-    async fn resume(&mut self, restored: Restored) -> Result<(), Ended> {
-        self.fold(restored.events)?;
+    async fn resume(&mut self, resumed: Resumed) -> Result<(), Ended> {
+        let head = self.run.head;
+        let events = resumed.events.into_iter();
+        self.fold(events.filter(|event| event.seq > head).collect())?;
         self.tasks.abandon_samples();
         self.memory.forget_answers();
         self.waiting
             .retain(|message| !matches!(message, Message::Sampled { .. }));
-        let restored_event = EventKind::LinkRestored {
-            outage_ms: u64::try_from(restored.outage.as_millis()).unwrap_or(u64::MAX),
-            error: restored.error,
-        };
-        if let Turn::Later = self.record(restored_event).await? {
+        let restored = self.restored();
+        if let Turn::Later = self.record(restored).await? {
             return Ok(());
         }
-        self.admit_loss(&restored.unsaid).await?;
         while self.link.is_up() {
             let Some(message) = self.waiting.pop_front() else {
                 return self.take_requests().await;
@@ -51,11 +56,21 @@ impl Driver {
         Ok(())
     }
 
+    /// The link is up from here on; the event that says so.
+    pub(super) fn restored(&mut self) -> Vec<EventKind> {
+        let outage = self.link.up().into_iter();
+        let restored = outage.map(|outage| EventKind::LinkRestored {
+            outage_ms: u64::try_from(outage.took.as_millis()).unwrap_or(u64::MAX),
+            error: outage.error,
+        });
+        restored.collect()
+    }
+
     /// Records what happened to the journal itself, at whatever head. Where that
     /// fails, the link is down again, and says so again when it is back.
-    async fn record(&mut self, event: EventKind) -> Result<Turn, Ended> {
+    pub(super) async fn record(&mut self, events: Vec<EventKind>) -> Result<Turn, Ended> {
         let decision = Decision {
-            events: vec![event],
+            events,
             effects: Vec::new(),
         };
         while self.run.outcome.is_none() {
@@ -71,33 +86,13 @@ impl Driver {
         }
         Ok(Turn::Done)
     }
-
-    /// Holds where the server has lost what the local log remembers: at once,
-    /// and until the journal says so. The evidence is set aside only then.
-    pub(super) async fn admit_loss(&mut self, unsaid: &[Event]) -> Result<(), Ended> {
-        let Some(lost) = loss(unsaid) else {
-            return Ok(());
-        };
-        self.latch.set();
-        if let Turn::Done = self.record(lost).await? {
-            self.link.journal().accept_loss().await;
-            self.latch.clear();
-        }
-        Ok(())
-    }
 }
 
-/// What the server has lost, as a hold.
-fn loss(unsaid: &[Event]) -> Option<EventKind> {
-    let (first, last) = (unsaid.first()?, unsaid.last()?);
-    Some(EventKind::Held {
-        by: Actor::Engine,
-        reason: format!(
-            "the server has lost events {} to {} ({} to {}); check what they did",
-            first.seq,
-            last.seq,
-            first.kind.tag(),
-            last.kind.tag()
-        ),
-    })
+impl From<LinkError> for Ended {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::LeaseLost => Self::LeaseLost,
+            LinkError::Moved(why) | LinkError::Broken(why) => Self::Broken(why),
+        }
+    }
 }

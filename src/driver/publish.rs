@@ -7,22 +7,27 @@ use std::sync::Arc;
 
 use super::Driver;
 use crate::clock;
+use crate::engine::memory::Memory;
 use crate::engine::posture::{self, Standing};
-use crate::engine::snapshot::{Link, Snapshot, State, UndoView};
+use crate::engine::snapshot::{Link, Picture, Snapshot, State, Terminal, UndoView, remember};
 use crate::reading::server::Readings;
 use crate::run::Run;
 use crate::run::event::Event;
 
-/// Events in a snapshot.
-const EVENTS: usize = 500;
-
-/// A snapshot that says nothing yet beyond the fold.
+/// A snapshot that says nothing yet beyond the fold: an observer's, without a
+/// picture.
 pub fn blank(run: Arc<Run>, events: Arc<Vec<Event>>, user: String) -> Snapshot {
+    let now = clock::now();
+    let picture = Picture {
+        at: now,
+        memory: Memory::default(),
+    };
     Snapshot {
-        now: clock::now(),
+        now,
         run,
         events,
-        lead: true,
+        picture: Arc::new(picture),
+        terminal: Terminal::Observer,
         user,
         link: Link::Up,
         unrecorded_hold: false,
@@ -35,7 +40,6 @@ pub fn blank(run: Arc<Run>, events: Arc<Vec<Event>>, user: String) -> Snapshot {
         undo: UndoView::default(),
         unwind: UndoView::default(),
         readings: Readings::default(),
-        observers: 0,
         replies: Vec::new(),
     }
 }
@@ -45,9 +49,15 @@ impl Driver {
     pub(super) fn publish(&self) {
         let run = Arc::clone(&self.run);
         let mut snapshot = blank(run, Arc::clone(&self.events), self.user.clone());
+        let standing = self.standing();
+        let mut memory = self.memory.clone();
+        memory.latched = standing.latched;
+        let at = snapshot.now;
+        snapshot.picture = Arc::new(Picture { at, memory });
+        snapshot.terminal = Terminal::Lead;
         snapshot.readings = self.readings.borrow().clone();
         snapshot.replies = self.replies.iter().cloned().collect();
-        posture::describe(&mut snapshot, &self.memory, &self.standing());
+        posture::describe(&mut snapshot, &standing);
         self.publisher.send_replace(Arc::new(snapshot));
     }
 
@@ -61,11 +71,6 @@ impl Driver {
 
     /// Keeps the newest events.
     pub(super) fn remember(&mut self, event: Event) {
-        let events = Arc::make_mut(&mut self.events);
-        events.push(event);
-        if events.len() > EVENTS {
-            let surplus = events.len() - EVENTS;
-            events.drain(..surplus);
-        }
+        remember(Arc::make_mut(&mut self.events), event);
     }
 }

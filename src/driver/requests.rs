@@ -107,7 +107,7 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, id: IntentId, reply: Reply) {
+    pub(super) fn answer(&mut self, id: IntentId, reply: Reply) {
         self.replies.push_back((id, reply));
         if self.replies.len() > 20 {
             self.replies.pop_front();

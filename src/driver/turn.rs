@@ -100,7 +100,11 @@ impl Driver {
                     (Leaving::Hold, false) => self.hold_by_lead("the lead has left").await,
                 }
             }
-            Incoming::LeaseLost => Err(Ended::LeaseLost),
+            Incoming::LeaseLost => {
+                // Taken over, or lost by the server: who comes back finds out.
+                self.link.lost("the lease is not ours any more");
+                Ok(())
+            }
         }
     }
 
@@ -209,6 +213,9 @@ impl Driver {
             return Ok(());
         }
         self.take_requests().await?;
+        if self.link.is_up() {
+            self.call_the_roll().await?;
+        }
         if self.link.is_up() {
             self.input(Message::Tick).await?;
         }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::snapshot::Eta;
 use crate::reading::elapsed;
@@ -22,7 +23,7 @@ const KEPT: usize = 120;
 const LATELY: Duration = Duration::from_secs(10);
 
 /// Rows visited over time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Meter {
     task: Option<Task>,
     began: Option<Timestamp>,

@@ -6,20 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::eta::Meter;
 use super::message::{Effect, IntentId};
+use super::pairs;
 use crate::reading::Reading;
+use crate::reading::attended::Attendee;
 use crate::run::event::{Actor, Rung, Seq, Task, Verdict};
 use crate::run::progress::{BackfillStage, Progress};
 use crate::runbook::{GateId, GuardId};
 
 /// The engine's memory. One per process and run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// A hold acts already and is not in the journal yet: nothing new starts.
     pub latched: bool,
     /// Tasks that this process performs or probes.
+    #[serde(with = "pairs")]
     pub flights: BTreeMap<Task, Flight>,
     /// Tasks whose probe could not tell; a person has to.
     pub unanswered: BTreeSet<Task>,
@@ -39,13 +43,16 @@ pub struct Memory {
     /// Rounds in a row in which every gate of a boundary was open.
     pub streak: Option<Streak>,
     /// Before a task starts, answers to questions after this one are wanted.
+    #[serde(with = "pairs")]
     pub rechecks: BTreeMap<Task, u64>,
     /// How fast the backfill goes.
     pub meter: Meter,
+    /// The other terminals that are attached.
+    pub attended: Reading<Vec<Attendee>>,
 }
 
 /// A task that this process performs or probes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Flight {
     /// Since when.
     pub since: Timestamp,
@@ -70,7 +77,7 @@ impl Flight {
 }
 
 /// The newest answer of a gate's query.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sample {
     /// When it was last asked.
     pub asked_at: Option<Timestamp>,
@@ -83,7 +90,7 @@ pub struct Sample {
 }
 
 /// What a gate's query said.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GateAnswer {
     /// GO, NO-GO, INCONCLUSIVE or ERROR.
     pub verdict: Verdict,
@@ -96,7 +103,7 @@ pub struct GateAnswer {
 }
 
 /// A guard's value and how far up its ladder it stands.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct GuardMemory {
     /// The newest value.
     pub value: Reading<f64>,
@@ -115,7 +122,7 @@ pub struct GuardMemory {
 }
 
 /// A boundary that is being crossed: its queries are asked afresh first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Crossing {
     /// The number of the phase behind it.
     pub boundary: usize,
@@ -132,7 +139,7 @@ pub struct Crossing {
 }
 
 /// Rounds in a row in which every gate of a boundary was open.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Streak {
     /// The boundary.
     pub boundary: usize,

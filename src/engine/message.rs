@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::reading::Reading;
+use crate::reading::attended::Attendee;
 use crate::run::event::{Answer, EventKind, Percent, Seq, Summary, Task, Verdict};
 use crate::run::fault::Fault;
 use crate::run::progress::Progress;
@@ -59,6 +60,8 @@ pub enum Message {
         /// In the threshold's unit (seconds for durations), or why there is none.
         value: Reading<f64>,
     },
+    /// The roll of attached terminals was called.
+    Attended(Reading<Vec<Attendee>>),
     /// Running work has come further.
     Progressed {
         /// The task.
@@ -221,6 +224,9 @@ pub enum Reply {
     NotYetRecorded,
     /// Not done; a sentence that says why and what would help.
     Refused(String),
+    /// Put where a lead finds it, and no lead has answered; a sentence. Said by
+    /// the terminal that asked, never by a lead.
+    Unanswered(String),
 }
 
 /// What the engine wants done to the world.

@@ -21,9 +21,11 @@ pub mod eta;
 pub mod gate;
 pub mod guard;
 pub mod intent;
+pub mod loss;
 pub mod memory;
 pub mod message;
 pub mod outcome;
+mod pairs;
 pub mod posture;
 pub mod proceed;
 pub mod retry;
@@ -57,6 +59,7 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
         Message::Tick
         | Message::Sampled { .. }
         | Message::Measured { .. }
+        | Message::Attended(_)
         | Message::Progressed { .. } => {}
     }
     if decision.events.is_empty() {
@@ -97,6 +100,7 @@ pub fn hear(memory: &mut Memory, input: &Input) {
             memory.sampled(gate, answer);
         }
         Message::Measured { guard, value } => memory.measured(guard, value),
+        Message::Attended(roll) => memory.attended.clone_from(roll),
         Message::Progressed { task, progress } => memory.progressed(task, progress, input.now),
         Message::Tick | Message::Intent(_) => {}
     }

@@ -3,6 +3,8 @@
 //! Owns the state's name and the verdict: the words that the screen, `status`
 //! and the report share. Decides nothing.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::memory::Memory;
@@ -282,10 +284,12 @@ fn waiting(run: &Run, memory: &Memory, now: Timestamp) -> String {
     }
 }
 
-/// Fills the parts of a snapshot that follow from run and memory.
-pub fn describe(snapshot: &mut Snapshot, memory: &Memory, standing: &Standing) {
+/// Fills the parts of a snapshot that follow from its fold and its picture.
+pub fn describe(snapshot: &mut Snapshot, standing: &Standing) {
     let now = snapshot.now;
-    let run = std::sync::Arc::clone(&snapshot.run);
+    let run = Arc::clone(&snapshot.run);
+    let picture = Arc::clone(&snapshot.picture);
+    let memory = &picture.memory;
     snapshot.link = standing.link.clone();
     snapshot.unrecorded_hold = standing.latched && run.hold.is_none();
     snapshot.state = state(&run, memory, standing, now);

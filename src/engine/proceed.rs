@@ -21,6 +21,8 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         rollback::settle(run, memory, rollback, now, decision);
     } else if run.hold.is_some() || memory.latched {
         stop_what_waits(run, memory, decision);
+    } else if is_in_doubt(run, memory, decision) {
+        // Whatever comes next may rest on it.
     } else if let Some(step) = run.next_step() {
         if gates_behind_open(run, memory, now, decision) {
             task(
@@ -50,6 +52,22 @@ fn stop_what_waits(run: &Run, memory: &Memory, decision: &mut Decision) {
             decision.effects.push(Effect::Stop { task: task.clone() });
         }
     }
+}
+
+/// Whether any task is in doubt; each is probed, where nobody was asked yet. It
+/// need not be the next one: a server that loses events leaves doubts elsewhere.
+fn is_in_doubt(run: &Run, memory: &Memory, decision: &mut Decision) -> bool {
+    let mut any = false;
+    for (task, record) in run.open_questions() {
+        if !matches!(record.state, TaskState::InDoubt(_)) {
+            continue;
+        }
+        any = true;
+        if !memory.flights.contains_key(task) && !memory.unanswered.contains(task) {
+            decision.effects.push(Effect::Probe { task: task.clone() });
+        }
+    }
+    any
 }
 
 /// Whether every gate behind a done step has been passed; records the ones

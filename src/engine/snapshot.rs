@@ -11,9 +11,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::memory::Memory;
 use super::message::{IntentId, Reply};
-use crate::reading::Reading;
+use crate::reading::attended::Attendee;
 use crate::reading::server::Readings;
+use crate::reading::{Reading, elapsed};
 use crate::run::Run;
 use crate::run::event::{Event, Evidence, Percent, Rung, Task};
 use crate::run::progress::{BackfillProgress, Progress};
@@ -28,8 +30,10 @@ pub struct Snapshot {
     pub run: Arc<Run>,
     /// The newest events, oldest first; at most 500.
     pub events: Arc<Vec<Event>>,
-    /// Whether this terminal leads.
-    pub lead: bool,
+    /// The lossy half that the rest follows from, with the fold.
+    pub picture: Arc<Picture>,
+    /// What this terminal may do.
+    pub terminal: Terminal,
     /// Who sits at this terminal: `session_user`.
     pub user: String,
     /// The journal's link.
@@ -55,10 +59,70 @@ pub struct Snapshot {
     pub unwind: UndoView,
     /// What the monitor last said.
     pub readings: Readings,
-    /// Terminals that watch.
-    pub observers: u32,
     /// Answers to this terminal's intents, oldest first; at most 20.
     pub replies: Vec<(IntentId, Reply)>,
+}
+
+impl Snapshot {
+    /// Whether this terminal leads.
+    pub fn leads(&self) -> bool {
+        self.terminal == Terminal::Lead
+    }
+
+    /// How old the lead's half of it is, at a moment of the lead's clock.
+    pub fn age(&self, now: Timestamp) -> Duration {
+        elapsed(self.picture.at, now)
+    }
+
+    /// The other terminals that are attached, where the lead knows.
+    pub fn attended(&self) -> &Reading<Vec<Attendee>> {
+        &self.picture.memory.attended
+    }
+}
+
+/// The lossy half of a snapshot: what the lead's engine has in flight and has
+/// lately heard. The lead publishes it once a second; with the fold of the same
+/// journal, [`super::posture::describe`] makes the same screen of it everywhere.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Picture {
+    /// When it was made, by the lead's clock.
+    pub at: Timestamp,
+    /// The engine's memory then.
+    pub memory: Memory,
+}
+
+/// What a terminal may do with the run that it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Terminal {
+    /// Everything its person may: it is the lead's own.
+    Lead,
+    /// The same, by requests that the lead answers.
+    Operator,
+    /// Look, and hold.
+    Observer,
+}
+
+impl Terminal {
+    /// Whether anything but a hold may be asked for here, or why not.
+    ///
+    /// # Errors
+    /// The reason, with the way to change it.
+    pub fn may_ask(self) -> Result<(), &'static str> {
+        match self {
+            Self::Lead | Self::Operator => Ok(()),
+            Self::Observer => Err("this terminal is read-only: attach --operate may"),
+        }
+    }
+}
+
+/// The newest events that a terminal keeps.
+pub const EVENTS: usize = 500;
+
+/// Takes one more event in, and lets the oldest go.
+pub fn remember(events: &mut Vec<Event>, event: Event) {
+    events.push(event);
+    let surplus = events.len().saturating_sub(EVENTS);
+    events.drain(..surplus);
 }
 
 /// The journal's link.

@@ -25,6 +25,8 @@ pub enum Purpose {
     Intent,
     /// Follows a run, read only.
     Observer,
+    /// Says that a terminal is attached, which its read-only session cannot.
+    Presence,
 }
 
 /// A session setting: name and value, both fixed text of ours.
@@ -65,6 +67,7 @@ impl Purpose {
             Self::Hold => "pgcutover:hold",
             Self::Intent => "pgcutover:intent",
             Self::Observer => "pgcutover:observer",
+            Self::Presence => "pgcutover:presence",
         }
     }
 
@@ -95,7 +98,7 @@ impl Purpose {
     fn statement_timeout(self) -> &'static str {
         match self {
             Self::Monitor => "1s",
-            Self::Hold | Self::Intent | Self::Observer => "5s",
+            Self::Hold | Self::Intent | Self::Observer | Self::Presence => "5s",
             Self::Lead | Self::Control | Self::Step | Self::Backfill | Self::Parity => "0",
         }
     }
@@ -108,9 +111,13 @@ impl Purpose {
                 ("default_transaction_read_only", "on"),
             ],
             Self::Observer => &[("default_transaction_read_only", "on")],
-            Self::Lead | Self::Control | Self::Step | Self::Parity | Self::Hold | Self::Intent => {
-                &[]
-            }
+            Self::Lead
+            | Self::Control
+            | Self::Step
+            | Self::Parity
+            | Self::Hold
+            | Self::Intent
+            | Self::Presence => &[],
         }
     }
 }

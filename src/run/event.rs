@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+pub use super::lead::Ground;
 pub use super::proof::{BackfillSummary, ParitySummary, Summary};
 pub use super::words::{Evidence, Percent, Rung, Verdict};
 use crate::plan::Plan;
@@ -186,8 +187,33 @@ pub enum EventKind {
         by: Actor,
         /// On which machine.
         host: String,
-        /// Why, where it was taken from somebody.
+        /// Why, where a person or the server gave a reason.
         reason: Option<String>,
+        /// Who led before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Actor>,
+        /// What gave the right to it.
+        #[serde(default)]
+        ground: Ground,
+    },
+    /// Someone would like to lead.
+    LeadAsked {
+        /// Who.
+        by: Actor,
+    },
+    /// The lead answered them.
+    LeadAnswered {
+        /// Who, as the lead.
+        by: Actor,
+        /// Whom.
+        to: Actor,
+        /// GO hands the lead over.
+        answer: Answer,
+    },
+    /// The server does not have any more what it once confirmed.
+    TailLost {
+        /// What the lead's own log remembers of it, in order.
+        lost: Vec<Event>,
     },
     /// A boundary was crossed.
     PhaseEntered {
@@ -366,6 +392,9 @@ impl EventKind {
         match self {
             Self::RunCreated { .. } => "run_created",
             Self::LeadTaken { .. } => "lead_taken",
+            Self::LeadAsked { .. } => "lead_asked",
+            Self::LeadAnswered { .. } => "lead_answered",
+            Self::TailLost { .. } => "tail_lost",
             Self::PhaseEntered { .. } => "phase_entered",
             Self::GatePassed { .. } => "gate_passed",
             Self::StepStarted { .. } => "step_started",
@@ -401,6 +430,8 @@ impl EventKind {
                 | Self::Soaked { .. }
                 | Self::GuardChanged { .. }
                 | Self::LinkRestored { .. }
+                | Self::LeadAsked { .. }
+                | Self::LeadAnswered { .. }
                 | Self::PaceSet { .. }
                 | Self::SignedOff { .. }
         )

@@ -11,7 +11,7 @@
 //! | `step_started` | task not done, its phase is current (or is taken back) | running, touched |
 //! | `step_succeeded` | task started | done |
 //! | `step_failed` | task started | retrying, failed or interrupted |
-//! | `step_in_doubt` | task started | in doubt |
+//! | `step_in_doubt` | task started, or a server lost that it was | in doubt, touched |
 //! | `doubt_resolved` | failed or in doubt | done, or interrupted |
 //! | `rollback_started` | in that phase, or before the one after it | taking it back |
 //! | `phase_rolled_back` | that phase is taken back | before it, its facts forgotten (below) |
@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
-    Evidence, GuardRecord, Lead, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState,
+    Evidence, GuardRecord, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, lead,
 };
 use crate::run::event::Actor;
 use crate::runbook::PhaseId;
@@ -165,15 +165,9 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
     }
     match &event.kind {
         EventKind::RunCreated { .. } => return Err("the run exists already".into()),
-        EventKind::LeadTaken {
-            epoch, by, host, ..
-        } => {
-            run.lead = Some(Lead {
-                epoch: *epoch,
-                by: by.clone(),
-                host: host.clone(),
-            });
-        }
+        EventKind::LeadTaken { .. }
+        | EventKind::LeadAsked { .. }
+        | EventKind::LeadAnswered { .. } => lead::note(run, event),
         EventKind::PhaseEntered {
             phase, evidence, ..
         } => enter(run, event, phase, evidence)?,
@@ -190,9 +184,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
             settle(run, event, task, Run::state_after(fault, *next))?;
             untouch_if_clean(run, task);
         }
-        EventKind::StepInDoubt { task, why } => {
-            settle(run, event, task, TaskState::InDoubt(why.clone()))?;
-        }
+        EventKind::StepInDoubt { task, why } => doubt(run, event, task, why)?,
         EventKind::DoubtResolved {
             task,
             done,
@@ -250,7 +242,8 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
             turn_back(run, phase, *scope, mark)?;
         }
         EventKind::PhaseRolledBack { phase } => stand_before(run, event, phase)?,
-        EventKind::LinkRestored { .. } => {}
+        // What was lost is not a fact any more; the doubts that follow are.
+        EventKind::LinkRestored { .. } | EventKind::TailLost { .. } => {}
         EventKind::Finished => {
             if run.boundary() != run.plan.phases().len() || run.next_step().is_some() {
                 return Err("phases are left".into());
@@ -338,6 +331,24 @@ fn settle(run: &mut Run, event: &Event, task: &Task, state: TaskState) -> Result
     }
     record.state = state;
     record.changed_at = event.at;
+    Ok(())
+}
+
+/// `step_in_doubt`: of a task that was started or, where the server has lost
+/// that it was, of any: even one that is done may have been taken back since.
+fn doubt(run: &mut Run, event: &Event, task: &Task, why: &str) -> Result<(), String> {
+    let place = run.plan.step(&task.step);
+    place.ok_or_else(|| format!("the plan has no step `{}`", task.step))?;
+    let record = run.tasks.entry(task.clone()).or_insert_with(|| Record {
+        state: TaskState::Interrupted,
+        attempt: 0,
+        started_at: event.at,
+        changed_at: event.at,
+        touched: true,
+    });
+    record.state = TaskState::InDoubt(why.to_owned());
+    record.changed_at = event.at;
+    record.touched = true;
     Ok(())
 }
 

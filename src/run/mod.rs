@@ -17,6 +17,7 @@ use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId};
 pub mod event;
 pub mod evolve;
 pub mod fault;
+pub mod lead;
 pub mod outlook;
 pub mod progress;
 pub mod proof;
@@ -27,6 +28,7 @@ use event::{
     Verdict,
 };
 use fault::Fault;
+pub use lead::Lead;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -88,17 +90,6 @@ pub enum Place {
     Before(usize),
     /// In it.
     In(usize),
-}
-
-/// Who holds the lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lead {
-    /// Counts take-overs, from 1.
-    pub epoch: i64,
-    /// Who.
-    pub by: Actor,
-    /// On which machine.
-    pub host: String,
 }
 
 /// Who did something, when and why.

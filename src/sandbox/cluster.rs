@@ -167,6 +167,24 @@ impl Cluster {
         Ok(())
     }
 
+    /// Ends the standby's receiving of WAL, for good: what the primary writes from
+    /// here on, a promoted standby never had.
+    pub fn stop_receiving(&self) -> Result<(), Error> {
+        let standby = self.expect_standby();
+        standby.query("ALTER SYSTEM SET primary_conninfo = ''")?;
+        standby.query("SELECT pg_reload_conf()")?;
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if standby.query("SELECT FROM pg_stat_wal_receiver")?.is_empty() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(Error::Behind {
+            seconds: PATIENCE.as_secs(),
+        })
+    }
+
     /// Promotes the standby to a primary of its own, and waits for it.
     pub fn promote(&self) -> Result<(), Error> {
         self.expect_standby().query("SELECT pg_promote(true)")?;

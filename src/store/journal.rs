@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use tracing::warn;
 
 use super::intents::CHANNEL;
-use super::lease::{Lease, RejoinError, rejoin};
+use super::lease::{Lease, RejoinError, TakeError, Taken, rejoin, retake};
 use super::local::LocalLog;
 use super::read::{ReadError, events};
 use super::verify::Head;
@@ -26,6 +26,9 @@ const SKEW: Duration = Duration::from_secs(2);
 /// How long anything on the lead's session may take; an append waits for the head, which a step's
 /// transaction holds for the length of its commit.
 pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The same for a lease that is taken anew: fenced transactions are waited for.
+const RETAKING: Duration = Duration::from_secs(20);
 
 /// A run's journal, as its lead holds it.
 pub struct Journal {
@@ -77,6 +80,17 @@ pub enum ResumeError {
     Log(std::io::Error),
 }
 
+/// Why a lead cannot lead on another server.
+#[derive(Debug, thiserror::Error)]
+pub enum RetakeError {
+    /// The lease is somebody else's there, or cannot be had now.
+    #[error(transparent)]
+    Take(#[from] TakeError),
+    /// The journal there cannot be read.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+}
+
 impl Journal {
     /// Opens the journal for a lead that has just taken its lease, reads it,
     /// brings the local log up to it, and listens for requests.
@@ -108,6 +122,19 @@ impl Journal {
         let rejoined = rejoin(&self.session, &self.lease);
         canceller.within(DEADLINE, rejoined).await?;
         self.resume().await
+    }
+
+    /// Takes the lease anew, on the server that the session is on now, and reads
+    /// what journal it has; with why it is not the one that gave the lease.
+    ///
+    /// # Errors
+    /// [`RetakeError`], by what to do next.
+    pub async fn retake(&mut self) -> Result<(Resumed, Option<String>), RetakeError> {
+        let canceller = self.session.canceller();
+        let taken = retake(&mut self.session, &self.lease);
+        let Taken { lease, moved } = canceller.within(RETAKING, taken).await?;
+        self.lease = lease;
+        Ok((self.resume().await?, moved))
     }
 
     async fn resume(&self) -> Result<Resumed, ResumeError> {
@@ -259,7 +286,10 @@ fn event(row: &Row, kind: &EventKind) -> Event {
 }
 
 /// Takes the time from the server that stamps the journal.
-async fn set_clock(session: &Session) -> Result<(), Fault> {
+///
+/// # Errors
+/// The server's.
+pub async fn set_clock(session: &Session) -> Result<(), Fault> {
     let asked = Instant::now();
     let row = session
         .client()

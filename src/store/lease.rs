@@ -14,19 +14,23 @@
 //!
 //! [`take`] says when somebody else may lead. Times are compared by the server's clock.
 
+mod claim;
 mod copy;
+mod server;
 mod take;
 
 use std::time::Duration;
 
 pub use copy::copy;
 use jiff::Timestamp;
-pub use take::{Claim, TakeError, may_take, take};
+pub(super) use take::first;
+pub use claim::{Claim, Right};
+pub use take::{TakeError, Taken, may_take, retake, take};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::pg::session::Session;
-use crate::run::event::{Actor, EventKind, RunId};
+use crate::run::event::RunId;
 use crate::run::fault::Fault;
 use crate::text::clean;
 
@@ -48,6 +52,8 @@ pub struct Lease {
     pub holder: String,
     /// The lead's machine.
     pub host: String,
+    /// The system identifier of the server that gave it, where it may be read.
+    pub system: Option<String>,
 }
 
 /// A lead as others see it; its texts are clean.
@@ -73,15 +79,13 @@ pub enum RejoinError {
     /// Somebody has taken over: stop writing.
     #[error("another lead has taken over")]
     Lost,
-    /// This is not the server that the lease was taken on: hold, and take the
-    /// lease anew.
-    #[error("the server is on timeline {is} now, it was on {was}")]
-    Moved {
-        /// The timeline of the token.
-        was: i64,
-        /// The server's.
-        is: i64,
-    },
+    /// This is not the server that the lease was taken on, or one that has lost
+    /// that it was: [`retake`] it, and hold.
+    #[error("{0}")]
+    Moved(String),
+    /// The server has lost the run itself, or is quite another one.
+    #[error("run {0} is not on this server")]
+    NoRun(RunId),
     /// The server refused, or is gone.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -96,23 +100,8 @@ impl Lease {
             token: row.get("token"),
             holder: clean(row.get("holder")).into_owned(),
             host: host.to_owned(),
+            system: row.get("system"),
         }
-    }
-
-    /// The event that says so; `reason` where it was taken from somebody.
-    pub(super) fn taken_event(&self, reason: Option<String>) -> EventKind {
-        EventKind::LeadTaken {
-            epoch: self.epoch,
-            by: Actor::Person(self.holder.clone()),
-            host: self.host.clone(),
-            reason,
-        }
-    }
-
-    /// The timeline of the server that gave it.
-    fn timeline(&self) -> i64 {
-        let first = self.token.split('-').next().unwrap_or_default();
-        first.parse().unwrap_or_default()
     }
 }
 
@@ -165,6 +154,11 @@ fn lead_seen(row: &Row) -> LeadSeen {
 /// [`RejoinError`], by what to do next.
 pub async fn rejoin(session: &Session, lease: &Lease) -> Result<(), RejoinError> {
     let describe = |error| session.describe(&error);
+    let row = look(session, &lease.run).await?;
+    let row = row.ok_or_else(|| RejoinError::NoRun(lease.run.clone()))?;
+    if let Some(why) = server::moved_for(lease, &row) {
+        return Err(RejoinError::Moved(why));
+    }
     let (client, backend) = (session.client(), session.backend());
     let end = include_str!("sql/lease_end_former.sql");
     let ended = client.execute(end, &[&lease.run.0, &lease.token]).await;
@@ -176,12 +170,7 @@ pub async fn rejoin(session: &Session, lease: &Lease) -> Result<(), RejoinError>
         )
         .await
         .map_err(describe)?;
-    let row = row.ok_or(RejoinError::Lost)?;
-    let (was, is) = (lease.timeline(), row.get("timeline"));
-    match was == is {
-        true => Ok(()),
-        false => Err(RejoinError::Moved { was, is }),
-    }
+    row.map(drop).ok_or(RejoinError::Lost)
 }
 
 /// Lets another session of the lead stand for it too: while one of them lives,

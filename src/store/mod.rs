@@ -8,6 +8,7 @@
 //! - [`lease`]: one lead at a time; take-over, heartbeat, copies elsewhere.
 //! - [`journal`]: the lead's end of a run: appends, catches up, answers.
 //! - [`read`]: events for everybody; [`verify`]: their chain.
+//! - [`status`]: how the lead stands, for terminals that look; [`presence`]: which are there.
 //! - [`intents`]: requests of other terminals, with who makes them.
 //! - [`local`]: the lead's own copy of the journal, on its disk.
 //!
@@ -20,6 +21,7 @@ pub mod journal;
 pub mod lease;
 pub mod local;
 pub mod migrate;
+pub mod presence;
 pub mod read;
 pub mod runs;
 pub mod status;

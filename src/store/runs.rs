@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::journal::encode;
-use super::lease::Lease;
+use super::lease::{Lease, first};
 use crate::pg::session::{Backend, Session};
 use crate::plan::Plan;
 use crate::run::event::{Actor, EventKind, RunId, Seq};
@@ -107,7 +107,7 @@ async fn attempt(
         by: by.clone(),
         tool: new.tool.to_owned(),
     };
-    let (kinds, bodies) = encode(&[created, lease.taken_event(None)]);
+    let (kinds, bodies) = encode(&[created, first(&lease)]);
     let none = None::<&str>;
     transaction
         .query(

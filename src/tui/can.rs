@@ -30,6 +30,7 @@ pub fn hold(model: &Model) -> Able {
 /// Whatever goes on or changes: not after the end, not without a link or a lead.
 fn steer(model: &Model) -> Able {
     hold(model)?;
+    model.snapshot.terminal.may_ask()?;
     match &model.snapshot.link {
         Link::Down { .. } => no("the journal cannot be reached; only hold works"),
         Link::Up if model.snapshot.state == State::NoLead => {
@@ -187,7 +188,7 @@ pub fn page(model: &Model) -> Able {
 
 /// The lead must not be stopped.
 pub fn suspend(model: &Model) -> Able {
-    if model.snapshot.lead {
+    if model.snapshot.leads() {
         no("refused: a stopped lead would keep its locks; SPACE holds, q leaves")
     } else {
         no("not here: q leaves")

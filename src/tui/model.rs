@@ -170,17 +170,23 @@ impl Model {
         self.snapshot.now + self.unseen()
     }
 
-    /// How old the picture is.
+    /// How long ago the newest snapshot came in.
     pub fn unseen(&self) -> Duration {
         elapsed(self.received, self.clock)
     }
 
-    /// Since when what is shown may be untrue: the link is down, or no
-    /// snapshot has come for [`OLD`].
+    /// How old the lead's own words are.
+    pub fn age(&self) -> Duration {
+        self.snapshot.age(self.now())
+    }
+
+    /// Since when what is shown may be untrue: the link is down, or the lead
+    /// has not been heard for [`OLD`]. What has ended does not age.
     pub fn old(&self) -> Option<Duration> {
         match &self.snapshot.link {
             Link::Down { since, .. } => Some(elapsed(*since, self.now())),
-            Link::Up => Some(self.unseen()).filter(|age| *age >= OLD),
+            Link::Up if self.snapshot.run.outcome.is_some() => None,
+            Link::Up => Some(self.age()).filter(|age| *age >= OLD),
         }
     }
 

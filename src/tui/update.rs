@@ -120,6 +120,7 @@ fn answer_line(ask: &Ask, reply: &Reply) -> (String, Tone) {
             Tone::Warn,
         ),
         Reply::Refused(why) => (format!("{verb} refused: {why}"), Tone::Warn),
+        Reply::Unanswered(what) => (format!("{verb}: {what}"), Tone::Warn),
     }
 }
 

@@ -15,6 +15,7 @@
 mod blocked;
 mod cut_off;
 mod evidence;
+mod failover;
 mod held;
 mod killed;
 mod operator;

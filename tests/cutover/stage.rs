@@ -32,7 +32,10 @@ const BRISK: &[Edit] = &[
 /// of the example runbook. Everything is gone when it is dropped.
 pub(crate) struct Stage {
     pub(crate) cluster: Cluster,
+    /// Where the test itself looks.
     pub(crate) dsn: String,
+    /// What the program is told.
+    pub(crate) address: String,
     deployment: Option<Deployment>,
     flags: PathBuf,
     home: PathBuf,
@@ -73,6 +76,7 @@ impl Stage {
         );
         let stage = Self {
             cluster,
+            address: dsn.clone(),
             dsn,
             deployment: None,
             flags,
@@ -81,6 +85,11 @@ impl Stage {
         stage.edit(BRISK);
         stage.edit(edits);
         stage
+    }
+
+    /// The directory that the runbook lies in, and the user's home.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
     }
 
     /// The runbook.
@@ -111,7 +120,7 @@ impl Stage {
             .env("HOME", &self.home)
             .env("PGCUTOVER_LOG", "info")
             .env("PGCUTOVER_FLAGS", &self.flags)
-            .env(URL, &self.dsn)
+            .env(URL, &self.address)
             .env(
                 "PGCUTOVER_DEMO_STANDBY_URL",
                 self.cluster.standby().unwrap().dsn("app"),

@@ -14,7 +14,7 @@ use pgcutover::plan::{Body, Observed, Plan};
 use pgcutover::run::event::{Actor, EventKind};
 use pgcutover::runbook::{ConnectionId, Cutover, Ddl};
 use pgcutover::store::journal::{Journal, Resumed};
-use pgcutover::store::lease::{Claim, EXPIRY, Lease, TakeError, take};
+use pgcutover::store::lease::{Claim, EXPIRY, Lease, Right, TakeError, take};
 use pgcutover::store::local::LocalLog;
 use pgcutover::store::migrate::install;
 use pgcutover::store::runs::{CreateError, NewRun, create};
@@ -128,9 +128,9 @@ async fn claim(
         run: &lease.run,
         host: "there",
         expiry: EXPIRY,
-        reason,
+        right: reason.map_or(Right::Patience, Right::Reason),
     };
-    take(session, &claim).await
+    Ok(take(session, &claim).await?.lease)
 }
 
 fn held(reason: &str) -> EventKind {

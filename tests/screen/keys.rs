@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pgcutover::engine::message::{Ask, IntentId, Reply};
-use pgcutover::engine::snapshot::{Link, State};
+use pgcutover::engine::snapshot::{Link, State, Terminal};
 use pgcutover::run::Run;
 use pgcutover::run::event::{Answer, Percent, Seq, Verdict};
 use pgcutover::runbook::{GateId, PhaseId};
@@ -230,8 +230,10 @@ fn a_way_back_goes_on_under_a_hold_and_its_statement_is_cancelled_without_one() 
 
 #[test]
 fn without_a_lead_only_hold_is_asked_for() {
+    let mut alone = snapshot(State::NoLead);
+    alone.terminal = Terminal::Operator;
     for key in ["a", "b", "p", "-", "s"] {
-        let mut model = usual(snapshot(State::NoLead));
+        let mut model = usual(alone.clone());
         assert_eq!(press(&mut model, key), [], "{key}");
         assert!(text(&model).contains("nobody leads this run"), "{key}");
     }

@@ -135,9 +135,10 @@ fn each_state_answers_the_five_questions_at_80x24() {
         assert!(age, "{picture}");
         assert!(!rows[2].contains('…'), "{picture}");
         assert!(!rows[0].contains('…'), "{}", rows[0]);
-        // Only what a server or a command said may be cut: it stands below again.
-        let foreign = matches!(state, State::InDoubt | State::Stuck);
-        assert!(foreign || !rows[1].contains('…'), "{}", rows[1]);
+        // Only what stands elsewhere again may be cut: what a server or a command
+        // said, and the age.
+        let again = matches!(state, State::InDoubt | State::Stuck | State::NoLead);
+        assert!(again || !rows[1].contains('…'), "{}", rows[1]);
         let stop: String = rows[3].chars().take(41).collect();
         assert!(!stop.contains('…'), "{picture}");
     }

@@ -12,17 +12,17 @@ use crate::screen::Screen;
 use crate::stage::Stage;
 
 /// How long each is watched. Ticks of the processor's clock are 10 ms: so long,
-/// that one of them is 0.03 % of a core.
-const WATCHED: Duration = Duration::from_secs(30);
+/// that one of them is 0.05 % of a core.
+const WATCHED: Duration = Duration::from_secs(20);
 
 /// At full pace, so that the backfill does not come to its end.
-const BRIEFLY: Duration = Duration::from_secs(8);
+const BRIEFLY: Duration = Duration::from_secs(5);
 
 /// After a key: until all that follows from it has been drawn.
 const SETTLES: Duration = Duration::from_secs(3);
 
 /// So many that the backfill is still in its middle at the end.
-const ROWS: i64 = 2_000_000;
+const ROWS: i64 = 1_000_000;
 
 /// Chunks as the runbook has them by itself.
 const USUAL: (&str, &str) = ("min = 100, max = 250", "min = 100, max = 50_000");

@@ -16,7 +16,6 @@ use super::Exit;
 use super::remote::{Seen, find};
 use crate::cli;
 use crate::driver::publish::blank;
-use crate::engine::memory::Memory;
 use crate::engine::posture::{self, Standing};
 use crate::engine::snapshot::{Link, State};
 use crate::pg::session::Purpose;
@@ -100,7 +99,7 @@ fn from_journal(seen: &Seen) -> Status {
         led: false,
         latched: false,
     };
-    posture::describe(&mut snapshot, &Memory::default(), &standing);
+    posture::describe(&mut snapshot, &standing);
     let status = Status::of(&snapshot);
     match seen.run.outcome {
         Some(_) => status,

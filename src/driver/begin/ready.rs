@@ -34,6 +34,7 @@ pub struct Ready {
     pub(super) run: Run,
     pub(super) events: Vec<Event>,
     pub(super) unsaid: Vec<Event>,
+    pub(super) moved: Option<String>,
     pub(super) user: String,
     pub(super) roles: BTreeSet<String>,
 }
@@ -64,10 +65,12 @@ impl Ready {
             led: true,
             latched: false,
         };
-        posture::describe(&mut first, &Memory::default(), &standing);
+        first.terminal = snapshot::Terminal::Lead;
+        posture::describe(&mut first, &standing);
         let (publisher, snapshots) = watch::channel(Arc::new(first));
         let latch = Latch::default();
         let lease = self.journal.lease().clone();
+        let (lease_sender, leases) = watch::channel(lease.clone());
         let driver = Driver {
             questions: Questions::new(&self.places),
             places: self.places,
@@ -79,13 +82,16 @@ impl Ready {
             link: Link::new(target.clone(), self.journal),
             latch: latch.clone(),
             tasks: Tasks::new(latch.clone()),
-            _heartbeat: Heartbeat::start(target, lease, outbox.clone()),
+            heartbeat: Some(Heartbeat::start(target, lease, outbox.clone())),
+            lease: lease_sender,
+            moved: self.moved,
             readings,
             inbox,
             outbox: outbox.clone(),
             waiting: VecDeque::new(),
             seen: BTreeSet::new(),
             replies: VecDeque::new(),
+            roll_called: None,
             leaving: None,
             log_trouble: None,
             publisher,
@@ -98,6 +104,7 @@ impl Ready {
         });
         Ok(Handle {
             snapshots,
+            lease: leases,
             asker: Asker {
                 inbox: outbox,
                 latch,

@@ -3,6 +3,7 @@
 
 mod gates;
 mod guards;
+mod losses;
 mod people;
 mod properties;
 mod resume;

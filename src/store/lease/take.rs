@@ -1,36 +1,25 @@
-//! Owns the taking of a lease, free or somebody's; never keeps it alive.
-//!
-//! | lease | why | verdict |
-//! |---|---|---|
-//! | nobody works under its token | its sessions are gone | free |
-//! | silent for longer than `expiry` | stopped, or cut off | free, its sessions are ended |
-//! | alive, and a reason is given | a person decides | free, its sessions are ended |
-//! | alive | | [`TakeError::Busy`] |
-
-use std::time::Duration;
+//! Owns the taking of a lease, free or somebody's; never keeps it alive, nor
+//! decides whether it may be taken ([`super::claim`]).
 
 use tokio_postgres::{Client, Error};
 
-use super::{LeadSeen, Lease, lead_seen, look, seen};
+use super::claim::{Claim, Finding, judge};
+use super::{LeadSeen, Lease, lead_seen, look, seen, server};
 use crate::pg::session::{Backend, Session};
-use crate::run::event::RunId;
+use crate::run::event::{Actor, EventKind, Ground, RunId};
 use crate::run::fault::{Fault, Trouble};
 use crate::store::journal::encode;
 
 /// How often a take-over looks again when somebody else was faster.
 const ROUNDS: usize = 3;
 
-/// Someone who wants to lead.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
-    /// The run.
-    pub run: &'a RunId,
-    /// This machine.
-    pub host: &'a str,
-    /// How long the lead may be silent; [`super::EXPIRY`] unless a test is in a hurry.
-    pub expiry: Duration,
-    /// Why a lead that is alive has to go, in a person's words.
-    pub reason: Option<&'a str>,
+/// A lease, and on which server it was taken.
+#[derive(Debug)]
+pub struct Taken {
+    /// The lease.
+    pub lease: Lease,
+    /// Why this is not the server that the former lead led on: hold.
+    pub moved: Option<String>,
 }
 
 /// Why the lease was not taken.
@@ -50,32 +39,6 @@ pub enum TakeError {
     Fault(#[from] Fault),
 }
 
-/// What a claim finds.
-#[derive(Debug, PartialEq, Eq)]
-enum Finding {
-    /// Nobody is there.
-    Free,
-    /// Somebody is, and has to go, for this reason.
-    Evict(String),
-    /// Somebody is.
-    Busy,
-}
-
-/// The module's table.
-fn judge(lead: &LeadSeen, claim: &Claim<'_>) -> Finding {
-    if !lead.attended {
-        return Finding::Free;
-    }
-    if let Some(reason) = claim.reason {
-        return Finding::Evict(reason.to_owned());
-    }
-    if lead.silence > claim.expiry {
-        let seconds = lead.silence.as_secs();
-        return Finding::Evict(format!("no heartbeat for {seconds} s"));
-    }
-    Finding::Busy
-}
-
 /// Whether the claim would be granted as things are; changes nothing.
 ///
 /// # Errors
@@ -85,7 +48,7 @@ pub async fn may_take(session: &Session, claim: &Claim<'_>) -> Result<(), TakeEr
     let lead = lead.ok_or_else(|| TakeError::NoRun(claim.run.clone()))?;
     match judge(&lead, claim) {
         Finding::Busy => Err(TakeError::Busy(lead)),
-        Finding::Free | Finding::Evict(_) => Ok(()),
+        Finding::Free(_) | Finding::Evict(..) => Ok(()),
     }
 }
 
@@ -96,37 +59,86 @@ pub async fn may_take(session: &Session, claim: &Claim<'_>) -> Result<(), TakeEr
 /// # Errors
 /// [`TakeError`]. After a lost connection the lease may have been taken, by a
 /// session that is gone: it is free then.
-pub async fn take(session: &mut Session, claim: &Claim<'_>) -> Result<Lease, TakeError> {
+pub async fn take(session: &mut Session, claim: &Claim<'_>) -> Result<Taken, TakeError> {
     for _ in 0..ROUNDS {
         let Some(row) = look(session, claim.run).await? else {
             return Err(TakeError::NoRun(claim.run.clone()));
         };
-        let token: String = row.get("token");
         let lead = lead_seen(&row);
-        let reason = match judge(&lead, claim) {
-            Finding::Busy => return Err(TakeError::Busy(lead)),
-            Finding::Free => None,
-            Finding::Evict(reason) => {
-                end_holders(session, &token).await?;
-                Some(reason)
-            }
+        let moved = server::moved(&row);
+        let mut former = Former {
+            token: row.get("token"),
+            holder: lead.holder.clone(),
+            ground: Ground::Free,
+            reason: moved.clone(),
         };
-        let backend = session.backend();
-        let taken = replace(session.client_mut(), backend, claim, &token, reason).await;
-        match taken.map_err(|error| session.describe(&error)) {
-            Ok(Some(lease)) => return Ok(lease),
-            // Somebody was faster: look who leads now.
-            Ok(None) => {}
-            Err(fault) if fault.trouble == Trouble::LockTimeout => {
-                return Err(TakeError::StillWriting(fault));
+        match judge(&lead, claim) {
+            Finding::Busy => return Err(TakeError::Busy(lead)),
+            Finding::Free(ground) => former.ground = ground,
+            Finding::Evict(ground, reason) => {
+                end_holders(session, &former.token).await?;
+                (former.ground, former.reason) = (ground, Some(reason));
             }
-            Err(fault) => return Err(fault.into()),
         }
+        if let Some(lease) = replace_lease(session, claim.run, claim.host, &former).await? {
+            return Ok(Taken { lease, moved });
+        }
+        // Somebody was faster: look who leads now.
     }
     match seen(session, claim.run).await? {
         Some(lead) => Err(TakeError::Busy(lead)),
         None => Err(TakeError::NoRun(claim.run.clone())),
     }
+}
+
+/// Takes one's own lease anew, on a server that is not the one that gave it.
+///
+/// # Errors
+/// [`TakeError::Busy`] where somebody else has done so before.
+pub async fn retake(session: &mut Session, lease: &Lease) -> Result<Taken, TakeError> {
+    let Some(row) = look(session, &lease.run).await? else {
+        return Err(TakeError::NoRun(lease.run.clone()));
+    };
+    let lead = lead_seen(&row);
+    let token: String = row.get("token");
+    let ours = token == lease.token || server::order(&token) < server::order(&lease.token);
+    if !ours {
+        return Err(TakeError::Busy(lead));
+    }
+    let moved = server::moved_for(lease, &row);
+    let former = Former {
+        token,
+        holder: lead.holder.clone(),
+        ground: Ground::Moved,
+        reason: moved.clone(),
+    };
+    match replace_lease(session, &lease.run, &lease.host, &former).await? {
+        Some(lease) => Ok(Taken { lease, moved }),
+        None => Err(TakeError::Busy(lead)),
+    }
+}
+
+/// Whose lease is replaced, and what is said of it.
+struct Former {
+    token: String,
+    holder: String,
+    ground: Ground,
+    reason: Option<String>,
+}
+
+/// [`replace`], with its error by what comes next.
+async fn replace_lease(
+    session: &mut Session,
+    run: &RunId,
+    host: &str,
+    former: &Former,
+) -> Result<Option<Lease>, TakeError> {
+    let backend = session.backend();
+    let replaced = replace(session.client_mut(), backend, (run, host), former).await;
+    replaced.map_err(|error| match session.describe(&error) {
+        fault if fault.trouble == Trouble::LockTimeout => TakeError::StillWriting(fault),
+        fault => fault.into(),
+    })
 }
 
 async fn end_holders(session: &Session, token: &str) -> Result<(), Fault> {
@@ -140,11 +152,9 @@ async fn end_holders(session: &Session, token: &str) -> Result<(), Fault> {
 async fn replace(
     client: &mut Client,
     backend: Backend,
-    claim: &Claim<'_>,
-    former: &str,
-    reason: Option<String>,
+    (run, host): (&RunId, &str),
+    former: &Former,
 ) -> Result<Option<Lease>, Error> {
-    let run = &claim.run.0;
     let transaction = client.transaction().await?;
     transaction
         .batch_execute("SET LOCAL lock_timeout = '8s'")
@@ -152,57 +162,40 @@ async fn replace(
     let row = transaction
         .query_opt(
             include_str!("../sql/lease_take.sql"),
-            &[run, &former, &claim.host, &backend.pid, &backend.started],
+            &[
+                &run.0,
+                &former.token,
+                &host,
+                &backend.pid,
+                &backend.started,
+            ],
         )
         .await?;
     let Some(row) = row else {
         return Ok(None);
     };
-    let lease = Lease::from_row(&row, claim.run, claim.host);
-    let (kinds, bodies) = encode(&[lease.taken_event(reason)]);
+    let lease = Lease::from_row(&row, run, host);
+    let (kinds, bodies) = encode(&[taken(&lease, Some(former))]);
     let append = "SELECT FROM pgcutover.append_all($1, $2, NULL, $3, $4, NULL)";
     transaction
-        .query(append, &[run, &lease.token, &kinds, &bodies])
+        .query(append, &[&run.0, &lease.token, &kinds, &bodies])
         .await?;
     transaction.commit().await?;
     Ok(Some(lease))
 }
 
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
+/// The event of a lease; nobody led before a run's first.
+pub(in crate::store) fn first(lease: &Lease) -> EventKind {
+    taken(lease, None)
+}
 
-    use super::*;
-    use crate::store::lease::EXPIRY;
-
-    fn found(attended: bool, silence_s: u64, reason: Option<&str>) -> Finding {
-        let lead = LeadSeen {
-            holder: "ana".into(),
-            host: "a".into(),
-            epoch: 1,
-            since: Timestamp::UNIX_EPOCH,
-            silence: Duration::from_secs(silence_s),
-            attended,
-        };
-        let claim = Claim {
-            run: &RunId("r".into()),
-            host: "b",
-            expiry: EXPIRY,
-            reason,
-        };
-        judge(&lead, &claim)
-    }
-
-    #[test]
-    fn a_lead_goes_when_it_is_gone_silent_or_told_to() {
-        assert_eq!(found(true, 1, None), Finding::Busy);
-        assert_eq!(found(true, 10, None), Finding::Busy);
-        assert_eq!(found(false, 0, None), Finding::Free);
-        assert_eq!(found(false, 60, Some("why")), Finding::Free);
-        assert_eq!(
-            found(true, 11, None),
-            Finding::Evict("no heartbeat for 11 s".into())
-        );
-        assert_eq!(found(true, 0, Some("why")), Finding::Evict("why".into()));
+fn taken(lease: &Lease, former: Option<&Former>) -> EventKind {
+    EventKind::LeadTaken {
+        epoch: lease.epoch,
+        by: Actor::Person(lease.holder.clone()),
+        host: lease.host.clone(),
+        reason: former.and_then(|former| former.reason.clone()),
+        from: former.map(|former| Actor::Person(former.holder.clone())),
+        ground: former.map_or(Ground::Free, |former| former.ground),
     }
 }

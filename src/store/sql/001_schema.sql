@@ -55,6 +55,7 @@ CREATE TABLE pgcutover.lease (
     token         text NOT NULL UNIQUE,   -- timeline-epoch-random
     holder        text NOT NULL,          -- session_user
     host          text NOT NULL,
+    system        text,                   -- the server's system identifier, where it may be read
     pid           int NOT NULL,           -- of the lead's session that writes the journal
     backend_start timestamptz NOT NULL,
     taken_at      timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -67,11 +68,28 @@ CREATE TABLE pgcutover.heartbeat (
     at     timestamptz NOT NULL
 );
 
--- The lead's own picture, replaced once a second, for terminals that only look.
+-- How the lead stands, replaced once a second: for scripts, documented, and for
+-- attached terminals of the same version of the program.
 CREATE TABLE pgcutover.status (
-    run_id text PRIMARY KEY REFERENCES pgcutover.run ON DELETE CASCADE,
-    at     timestamptz NOT NULL,
-    body   json NOT NULL
+    run_id  text PRIMARY KEY REFERENCES pgcutover.run ON DELETE CASCADE,
+    at      timestamptz NOT NULL,
+    body    json NOT NULL,                -- status --json
+    tool    text NOT NULL,                -- the lead's version
+    picture json NOT NULL                 -- that version's own
+);
+
+-- Terminals that are attached: there while their session is, and heard from.
+CREATE TABLE pgcutover.presence (
+    run_id   text NOT NULL REFERENCES pgcutover.run ON DELETE CASCADE,
+    pid      int NOT NULL,
+    since    timestamptz NOT NULL,        -- with the pid, what the session's lock is on
+    seen     timestamptz NOT NULL,
+    by_user  text NOT NULL,               -- session_user, stamped
+    roles    text[] NOT NULL,             -- that user's roles, stamped
+    address  text,                        -- stamped; NULL over a local socket
+    host     text NOT NULL,               -- as the terminal says
+    operates boolean NOT NULL,            -- as the terminal says
+    PRIMARY KEY (run_id, pid)
 );
 
 CREATE TABLE pgcutover.intent (
@@ -194,6 +212,16 @@ CREATE FUNCTION pgcutover.timeline() RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
 $$;
+
+-- The server's system identifier; a physical copy shares it. NULL where this login
+-- may not read it.
+CREATE FUNCTION pgcutover.system() RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT system_identifier::text FROM pg_control_system());
+EXCEPTION WHEN insufficient_privilege THEN
+    RETURN NULL;
+END $$;
 
 -- A token that nobody can guess.
 CREATE FUNCTION pgcutover.new_token(p_epoch bigint) RETURNS text
@@ -344,6 +372,79 @@ END $$;
 CREATE FUNCTION pgcutover.reply_of(p_intent bigint) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT reply FROM pgcutover.intent WHERE intent_id = p_intent AND by_user = session_user
+$$;
+
+-- The advisory lock that an attached terminal's session holds while it lives: a
+-- pid that is used again does not hold it.
+CREATE FUNCTION pgcutover.presence_key(p_run text, p_pid int, p_since timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pgcutover.lock_key(concat_ws('-', 'presence', p_run, p_pid::text,
+        (extract(epoch FROM p_since) * 1000000)::bigint::text))
+$$;
+
+-- Whether the session behind a row of presence is still there.
+CREATE FUNCTION pgcutover.is_present(p_run text, p_pid int, p_since timestamptz) RETURNS boolean
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_locks l
+        WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.pid = p_pid
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND (l.classid::bigint << 32 | l.objid::bigint)
+              = pgcutover.presence_key(p_run, p_pid, p_since))
+$$;
+
+-- Says that a terminal is attached: again every few seconds, on one session of
+-- its own, whose end ends it. Who it is is stamped; p_host and p_operates are
+-- the terminal's own words. Raises PGC03 where there is no such run.
+-- Does not wait for a synchronous standby.
+CREATE FUNCTION pgcutover.attend(p_run text, p_host text, p_operates boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    now_ timestamptz := clock_timestamp();
+BEGIN
+    PERFORM set_config('synchronous_commit', 'local', true);
+    UPDATE pgcutover.presence p SET seen = now_
+    WHERE p.run_id = p_run AND p.pid = pg_backend_pid() AND p.by_user = session_user
+      AND p.operates = p_operates AND pgcutover.is_present(p.run_id, p.pid, p.since);
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM 1 FROM pgcutover.run WHERE run_id = p_run;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no run % here', p_run USING ERRCODE = 'PGC03';
+    END IF;
+    DELETE FROM pgcutover.presence p
+    WHERE p.run_id = p_run AND (p.pid = pg_backend_pid() OR p.seen < now_ - interval '1 minute');
+    INSERT INTO pgcutover.presence (run_id, pid, since, seen, by_user, roles, address, host, operates)
+        VALUES (p_run, pg_backend_pid(), now_, now_, session_user, pgcutover.roles_of(session_user),
+                host(inet_client_addr()), left(coalesce(p_host, ''), 100), coalesce(p_operates, false));
+    PERFORM pg_advisory_lock_shared(pgcutover.presence_key(p_run, pg_backend_pid(), now_));
+END $$;
+
+-- Who is attached now: heard from in the last 15 s, its session still there.
+CREATE FUNCTION pgcutover.roll(p_run text)
+RETURNS TABLE (by_user text, roles text[], address text, host text, operates boolean, since timestamptz)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.by_user, p.roles, p.address, p.host, p.operates, p.since
+    FROM pgcutover.presence p
+    WHERE p.run_id = p_run AND p.seen > clock_timestamp() - interval '15 seconds'
+      AND pgcutover.is_present(p.run_id, p.pid, p.since)
+    ORDER BY p.since, p.pid
+$$;
+
+-- What an attached terminal asks once a second: whether anybody leads, for how
+-- long its heart has not beaten, and how it last said that it stands. One row,
+-- where there is such a run; without the lease's token.
+CREATE FUNCTION pgcutover.watch(p_run text)
+RETURNS TABLE (attended boolean, silence_ms bigint, body json, tool text, picture json, age_ms bigint)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pgcutover.holders(l.token)),
+           (extract(epoch FROM clock_timestamp() - h.at) * 1000)::bigint,
+           s.body, s.tool, s.picture,
+           (extract(epoch FROM clock_timestamp() - s.at) * 1000)::bigint
+    FROM pgcutover.lease l
+    JOIN pgcutover.heartbeat h USING (run_id)
+    LEFT JOIN pgcutover.status s USING (run_id)
+    WHERE l.run_id = p_run
 $$;
 
 -- Defaults of the database may grant more than we do.

@@ -40,7 +40,7 @@ pub(super) fn hold(model: &mut Model) -> Vec<Command> {
 }
 
 pub(super) fn interrupt(model: &mut Model) -> Vec<Command> {
-    if model.snapshot.run.outcome.is_some() || !model.snapshot.lead {
+    if model.snapshot.run.outcome.is_some() || !model.snapshot.leads() {
         return leave(model);
     }
     let commands = hold(model);
@@ -53,7 +53,7 @@ pub(super) fn leave(model: &mut Model) -> Vec<Command> {
     if model.snapshot.run.outcome.is_some() {
         return vec![Command::Leave(Leave::Finished)];
     }
-    if !model.snapshot.lead {
+    if !model.snapshot.leads() {
         return vec![Command::Leave(Leave::Detached)];
     }
     model.dialog = Some(Dialog::Leave);
@@ -65,7 +65,7 @@ pub(super) fn leave_by_force(model: &mut Model) -> Vec<Command> {
     if model.snapshot.run.outcome.is_some() {
         return vec![Command::Leave(Leave::Finished)];
     }
-    if !model.snapshot.lead {
+    if !model.snapshot.leads() {
         return vec![Command::Leave(Leave::Detached)];
     }
     let mut commands = hold(model);

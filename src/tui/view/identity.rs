@@ -4,12 +4,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Scene, pair};
-use crate::engine::snapshot::State;
+use crate::engine::snapshot::{State, Terminal};
 use crate::report::format;
 use crate::tui::theme::Tone;
 
-/// From this age on, the age stands beside the clock.
-const LIVE: u64 = 2;
+/// From this age on, the age stands beside the clock: a second's grace for each
+/// of the lead's publishing, and of our reading of it.
+fn live(terminal: Terminal) -> u64 {
+    match terminal {
+        Terminal::Lead => 2,
+        Terminal::Operator | Terminal::Observer => 3,
+    }
+}
 
 pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
     let cutover = &scene.snapshot.run.plan.body.cutover;
@@ -30,7 +36,7 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
             },
         )
         .gap(2)
-        .put(Tone::Plain, lead(scene))
+        .put(Tone::Plain, lead(scene, place.width))
         .put(Tone::Quiet, watching(scene));
     let clock = format!("{}Z", format::clock(scene.now));
     let right = match scene.model.old() {
@@ -38,11 +44,11 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
             .row()
             .put(Tone::Bad, format!("{} OLD", format::age(age)))
             .put(Tone::Quiet, format!(" {clock}")),
-        None if scene.model.unseen().as_secs() >= LIVE => scene
+        None if scene.model.age().as_secs() >= live(scene.snapshot.terminal) => scene
             .row()
             .put(
                 Tone::Note,
-                format!("{} old", format::age(scene.model.unseen())),
+                format!("{} old", format::age(scene.model.age())),
             )
             .put(Tone::Quiet, format!(" {clock}")),
         None => scene
@@ -64,21 +70,33 @@ fn server(scene: &Scene<'_>) -> String {
     }
 }
 
-fn lead(scene: &Scene<'_>) -> String {
+/// Who leads, and what one may do here; by name where there is room for it.
+fn lead(scene: &Scene<'_>, width: u16) -> String {
     let snapshot = scene.snapshot;
-    match &snapshot.run.lead {
-        _ if snapshot.lead => format!("LEAD {}", snapshot.user),
-        Some(lead) if snapshot.state == State::NoLead => format!("no lead, was {}", lead.by),
-        Some(lead) => format!("LEAD {}, you watch", lead.by),
-        None => "no lead, you watch".into(),
+    let user = &snapshot.user;
+    let lead = match (&snapshot.run.lead, snapshot.state) {
+        (Some(lead), state) if state != State::NoLead => format!("LEAD {}", lead.by),
+        _ => "NO LEAD".into(),
+    };
+    let you = match width {
+        ..100 => "you".to_owned(),
+        _ => format!("you {user}"),
+    };
+    match snapshot.terminal {
+        Terminal::Lead => format!("LEAD {user}"),
+        Terminal::Operator => format!("{lead}, {you} operate"),
+        Terminal::Observer => format!("{lead}, {you} watch"),
     }
 }
 
+/// The others: an attached terminal does not count itself.
 fn watching(scene: &Scene<'_>) -> String {
     // What is wrong needs the room.
-    let wrong = scene.model.old().is_some() || scene.snapshot.state == State::NoLead;
-    match scene.snapshot.observers {
-        _ if wrong => String::new(),
+    if scene.model.old().is_some() || scene.snapshot.state == State::NoLead {
+        return String::new();
+    }
+    let attended = scene.snapshot.attended().value().map_or(0, Vec::len);
+    match attended.saturating_sub(usize::from(!scene.snapshot.leads())) {
         0 => String::new(),
         n => format!(" +{n} watching"),
     }

@@ -50,7 +50,11 @@ impl Watched {
             (false, limit) => format!(" of {limit}"),
         };
         // Without a value it is whose that matters.
-        let now = if self.now == NONE { &self.of } else { &self.now };
+        let now = if self.now == NONE {
+            &self.of
+        } else {
+            &self.now
+        };
         format!("{}: {} {now}{of}", self.word, self.signal)
     }
 }

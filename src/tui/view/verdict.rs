@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::{Scene, put};
 use crate::engine::snapshot::{Link, State};
 use crate::report::format;
+use crate::tui::model::OLD;
 use crate::tui::theme::Tone;
 
 /// As wide as the longest state's name, with a column on each side.
@@ -33,8 +34,15 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
 fn shown(scene: &Scene<'_>) -> State {
     match (&scene.snapshot.link, scene.model.old()) {
         (Link::Up, None) => scene.snapshot.state,
+        // Read from the lease a moment ago, whatever the lead said last.
+        (Link::Up, _) if scene.snapshot.state == State::NoLead && !unheard(scene) => State::NoLead,
         _ => State::Reconnecting,
     }
+}
+
+/// No snapshot comes any more, whatever the newest one says.
+fn unheard(scene: &Scene<'_>) -> bool {
+    scene.model.unseen() >= OLD
 }
 
 fn sentence(scene: &Scene<'_>) -> String {
@@ -45,8 +53,18 @@ fn sentence(scene: &Scene<'_>) -> String {
                 format::age(age)
             )
         }
+        (Link::Up, Some(age)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {
+            let (said, age) = (&scene.snapshot.verdict, format::age(age));
+            format!("{said} Its last words are {age} old.")
+        }
         (Link::Up, Some(age)) => {
-            format!("nothing heard for {}, below is the past", format::age(age))
+            let who = if unheard(scene) {
+                "nothing"
+            } else {
+                "nothing from the lead"
+            };
+            let age = format::age(age);
+            format!("{who} heard for {age}, below is the past")
         }
         _ => scene.snapshot.verdict.clone(),
     }

@@ -86,13 +86,13 @@ fn task_pane(scene: &Scene<'_>, task: &Task, step: &PlannedStep, width: u16) -> 
     let kind = action.map_or("", Action::kind);
     let paused = snapshot.run.pause.is_some() && matches!(action, Some(Action::Backfill(_)));
     let state = match running {
+        _ if snapshot.state == State::NoLead => "left where it was",
         Some(running) if running.stopping => "stopping",
         Some(_) if snapshot.state == State::Holding => "stopping",
         Some(_) if snapshot.state == State::Held => "held",
         Some(_) if paused => "paused",
         Some(_) if snapshot.state == State::Stalled => "stalled",
         Some(_) => "running",
-        None if snapshot.state == State::NoLead => "left where it was",
         None => facts::task_word(record.map(|r| &r.state)),
     };
     let mut rows = match (action, running.and_then(|r| r.progress.as_ref())) {

@@ -8,7 +8,7 @@ use pgcutover::run::fault::Trouble;
 use pgcutover::sandbox::Stop;
 use pgcutover::store::journal::{AppendError, ResumeError};
 use pgcutover::store::lease::{
-    Claim, Lease, RejoinError, TakeError, attend, beat, copy, rejoin, seen, take,
+    Claim, Lease, RejoinError, Right, TakeError, attend, beat, copy, rejoin, retake, seen, take,
 };
 use pgcutover::store::migrate::install;
 use tokio_postgres::{Client, Error};
@@ -119,11 +119,11 @@ async fn a_silent_lead_is_taken_over_without_a_reason() {
         run: &scene.journal.lease().run,
         host: "there",
         expiry: Duration::ZERO,
-        reason: None,
+        right: Right::Patience,
     };
     let age = "UPDATE pgcutover.heartbeat SET at = at - interval '1 min'";
     scene.database.client.batch_execute(age).await.unwrap();
-    let taken = take(&mut other, &impatient).await.unwrap();
+    let taken = take(&mut other, &impatient).await.unwrap().lease;
     let now = seen(&other, &taken.run).await.unwrap().unwrap();
     assert_eq!(now.epoch, 2);
     assert!(now.silence < Duration::from_secs(30), "{now:?}");
@@ -333,13 +333,41 @@ async fn a_promoted_standby_is_another_server() {
     let mut back = lead(&cluster.standby().unwrap().dsn("postgres")).await;
     let moved = rejoin(&back, &lease).await;
     assert!(
-        matches!(moved, Err(RejoinError::Moved { was: 1, is: 2 })),
+        matches!(&moved, Err(RejoinError::Moved(why)) if why.contains("timeline 2 now, it was on 1")),
         "{moved:?}"
     );
-    let anew = claim(&mut back, &lease, Some("the server has moved"))
-        .await
-        .unwrap();
-    assert!(anew.token.starts_with("2-2-"), "{}", anew.token);
+    let anew = retake(&mut back, &lease).await.unwrap();
+    assert!(anew.moved.unwrap().contains("timeline 2"));
+    assert!(anew.lease.token.starts_with("2-2-"), "{:?}", anew.lease);
+    rejoin(&back, &anew.lease).await.unwrap();
+    // To whom it comes back too late, it is somebody else's.
+    let late = retake(&mut back, &lease).await;
+    assert!(matches!(late, Err(TakeError::Busy(_))), "{late:?}");
+}
+
+#[tokio::test]
+async fn another_server_with_the_same_rows_is_told_from_the_one_that_gave_the_lease() {
+    let mut scene = scene().await;
+    let lease = scene.journal.lease().clone();
+    let restored = "UPDATE pgcutover.lease SET system = '42'";
+    scene.database.client.batch_execute(restored).await.unwrap();
+    let session = lead(&scene.database.dsn).await;
+    let moved = rejoin(&session, &lease).await;
+    assert!(
+        matches!(&moved, Err(RejoinError::Moved(why)) if why.contains("another server")),
+        "{moved:?}"
+    );
+    // A backup from before the take-over: nobody else's lease.
+    let older = "UPDATE pgcutover.lease SET system = NULL, epoch = 0, token = '1-0-x'";
+    scene.database.client.batch_execute(older).await.unwrap();
+    let rejoined = scene.journal.rejoin(lead(&scene.database.dsn).await).await;
+    assert!(
+        matches!(&rejoined, Err(ResumeError::Lease(RejoinError::Moved(why))) if why.contains("lost that lead 1 was taken")),
+        "{rejoined:?}"
+    );
+    let (_, moved) = scene.journal.retake().await.unwrap();
+    assert!(moved.is_some());
+    assert_eq!(scene.journal.lease().epoch, 1);
 }
 
 #[tokio::test]

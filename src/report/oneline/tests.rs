@@ -42,6 +42,8 @@ fn copying(state: State, reason: Option<&str>) -> Status {
     });
     status.guards = vec![GuardStatus {
         id: "replica-lag".into(),
+        signal: "replay lag".into(),
+        unit: "s".into(),
         state: "throttle".into(),
         value: Some(8.1),
         limit: Some(10.0),

@@ -29,7 +29,6 @@ const LATER: &[&str] = &[
     "phase.step.parity.same_row.known",
     "phase.step.backfill.into",
     "phase.step.backfill.walk",
-    "guard.sql",
     "guard.http",
     "guard.exec",
     "guard.metric",

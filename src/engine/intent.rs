@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::memory::Memory;
 use super::message::{Ask, Decision, Effect, Intent, Reply};
 use super::permit::{self, ago};
-use super::{advance, gate, proceed, rollback};
+use super::{advance, gate, lead, proceed, rollback};
 use crate::run::Run;
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
 use crate::runbook::{Condition, GateId, MAX_WORKERS, Permission, RoleId, StepId};
@@ -89,6 +89,10 @@ fn events(
         Ask::Unwind { reason } => Some(rollback::unwind(run, by, reason.clone())?),
         Ask::Answer { step } => Some(answer(run, by, step)?),
         Ask::Resolve { task, done, how } => Some(resolve(run, memory, by, task, *done, how)?),
+        Ask::TakeOver => lead::ask(run, by),
+        Ask::Consent { to, answer } => {
+            Some(lead::consent(run, memory, by, to.as_deref(), *answer)?)
+        }
         Ask::Cancel { task } => {
             cancel(run, memory, task, decision)?;
             None

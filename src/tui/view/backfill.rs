@@ -13,7 +13,8 @@ use crate::tui::theme::Tone;
 
 pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     let Some(view) = &scene.snapshot.backfill else {
-        return vec![scene.row().gap(1).put(Tone::Plain, "about to begin").into()];
+        let text = "no figures yet: it goes on from its last checkpoint, or begins";
+        return vec![scene.row().gap(1).put(Tone::Plain, text).into()];
     };
     let rows = [
         progress(scene, view, width),
@@ -72,9 +73,11 @@ fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
 fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     let pace = &view.pace;
     let row = scene.row().gap(1).put(Tone::Quiet, "pace ");
-    let row = match &scene.snapshot.run.pause {
-        Some(mark) => row.put(Tone::Note, format!("paused by {}", mark.by)),
-        None => row.put(Tone::Plain, pace.effective.to_string()),
+    let run = &scene.snapshot.run;
+    let row = match (&run.hold, &run.pause) {
+        (Some(mark), _) => row.put(Tone::Note, format!("held by {}", mark.by)),
+        (None, Some(mark)) => row.put(Tone::Note, format!("paused by {}", mark.by)),
+        (None, None) => row.put(Tone::Plain, pace.effective.to_string()),
     };
     let mut row = row.put(Tone::Quiet, format!(": you {}", pace.ceiling));
     for (who, taken) in &pace.taken {

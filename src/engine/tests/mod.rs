@@ -3,6 +3,7 @@
 
 mod gates;
 mod guards;
+mod leads;
 mod losses;
 mod people;
 mod properties;

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 /// A terminal command center for live Postgres cutovers.
@@ -150,7 +151,7 @@ pub struct Run {
     #[arg(long)]
     pub headless: bool,
     /// Take the lease from a lead that still holds it, with this reason
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
     pub take_over: Option<String>,
     /// How the screen looks.
     #[command(flatten)]
@@ -186,7 +187,7 @@ pub struct TakeOver {
     #[command(flatten)]
     pub remote: Remote,
     /// Take it from a lead that is alive, whatever they want; stays visible for ever
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub reason: Option<String>,
     /// Without a reason: how long to wait for the lead's consent, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]

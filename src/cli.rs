@@ -38,6 +38,8 @@ pub enum Verb {
     /// Ask something of the lead.
     #[command(flatten)]
     Request(Request),
+    /// Print the SQL that prepares a database: roles, schema, least grants
+    Grants(Grants),
     /// Print a shell's completions
     Completions {
         /// For this shell.
@@ -174,6 +176,20 @@ pub struct Remote {
     /// The run's id, where there is more than one
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+}
+
+/// `grants`.
+#[derive(Debug, Args)]
+pub struct Grants {
+    /// With what this runbook's roles and steps need
+    #[arg(long, value_name = "FILE")]
+    pub runbook: Option<PathBuf>,
+    /// With --runbook: apply [environments.NAME]
+    #[arg(long, value_name = "NAME", requires = "runbook")]
+    pub environment: Option<String>,
+    /// The schema is there already: print the roles and the grants alone
+    #[arg(long)]
+    pub installed: bool,
 }
 
 /// `attach`.

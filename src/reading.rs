@@ -62,6 +62,14 @@ impl Absence {
             Self::Failed(_) => "failed",
         }
     }
+
+    /// [`Self::word`], or what is known beyond it.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Unreachable(why) | Self::Failed(why) => why,
+            plain => plain.word(),
+        }
+    }
 }
 
 /// How far a reading can be trusted now.

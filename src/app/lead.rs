@@ -55,7 +55,11 @@ impl Lead {
     pub(super) fn start(ready: Ready, places: &Places) -> color_eyre::Result<Self> {
         let watched = monitored(ready.run(), &places.targets, &places.standbys);
         let watched = watched.ok_or_else(|| eyre!("the first connection has no address"))?;
-        let monitor = Monitor::start(watched);
+        let monitor = Monitor::start(Config {
+            guards: ready.run().plan.body.guards.clone(),
+            targets: places.targets.clone(),
+            ..watched
+        });
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
@@ -243,6 +247,9 @@ pub(super) fn monitored(run: &Run, targets: &Targets, standbys: &Standbys) -> Op
         expected: connection.standbys.clone(),
         heartbeats: heartbeats.collect(),
         run: Some(run.id.clone()),
+        // The lead's business: what guards measure is in its picture.
+        guards: Vec::new(),
+        targets: Targets::new(),
     })
 }
 

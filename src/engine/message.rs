@@ -58,7 +58,7 @@ pub enum Message {
     Measured {
         /// The guard.
         guard: GuardId,
-        /// In the threshold's unit (seconds for durations), or why there is none.
+        /// In the unit of the guard's signal, or why there is none.
         value: Reading<f64>,
     },
     /// The roll of attached terminals was called.

@@ -13,7 +13,7 @@ use super::snapshot::{BackfillView, GateView, GuardView, Link, Running, Snapshot
 use super::{gate, guard, rollback, throttle, window};
 use crate::run::event::{Percent, Rung, Task};
 use crate::run::{Outcome, Place, Run, TaskState};
-use crate::runbook::{Action, Condition, Gate, Signal, WindowScope};
+use crate::runbook::{Action, Condition, Gate, WindowScope};
 
 /// What the link and the lease say, which the run does not know.
 #[derive(Debug, Clone)]
@@ -302,9 +302,8 @@ fn guards(run: &Run, memory: &Memory) -> Vec<GuardView> {
             .find_map(|rung| Some((rung, guard::limit(planned, rung)?)));
         GuardView {
             guard: planned.id.clone(),
-            signal: match planned.signal {
-                Signal::ReplicationLag => "replay lag",
-            },
+            signal: planned.signal.words(),
+            unit: planned.signal.unit(),
             value: state.value,
             rung: state.rung,
             limit,

@@ -19,6 +19,7 @@ use crate::reading::{Reading, elapsed};
 use crate::run::Run;
 use crate::run::event::{Event, Evidence, Percent, Rung, Task};
 use crate::run::progress::{BackfillProgress, Progress};
+use crate::runbook::unit::Unit;
 use crate::runbook::{GateId, GuardId};
 
 /// One picture of a run.
@@ -243,7 +244,9 @@ pub struct GuardView {
     pub guard: GuardId,
     /// What it measures, in the screen's words: `replay lag`.
     pub signal: &'static str,
-    /// The newest value, in the threshold's unit.
+    /// The unit of its value and limit.
+    pub unit: Unit,
+    /// The newest value, in that unit.
     pub value: Reading<f64>,
     /// Where it stands.
     pub rung: Rung,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::reading::server::{Replica, ReplicaState};
 use crate::reading::{Absence, Reading};
-use crate::runbook::Standby;
+use crate::runbook::{Standby, StandbyId};
 
 /// The worst lag of the expected standbys in seconds, or of all connected ones
 /// where none is expected. Absent as soon as one of them cannot be told: a
@@ -25,6 +25,22 @@ pub fn worst_lag(replication: &Reading<Vec<Replica>>, expected: &[Standby]) -> R
                 why,
                 since: Some(*at),
             },
+        },
+    }
+}
+
+/// The lag of one expected standby, by its id.
+pub fn lag_of(
+    replication: &Reading<Vec<Replica>>,
+    expected: &[Standby],
+    id: &StandbyId,
+) -> Reading<f64> {
+    match expected.iter().find(|standby| standby.id == *id) {
+        Some(standby) => worst_lag(replication, std::slice::from_ref(standby)),
+        // Checked when the runbook was loaded.
+        None => Reading::Absent {
+            why: Absence::Unsupported,
+            since: None,
         },
     }
 }
@@ -75,7 +91,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::runbook::StandbyId;
 
     fn standby(name: &str) -> Standby {
         Standby {

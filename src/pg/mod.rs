@@ -7,10 +7,12 @@
 //! - [`backfill`] and [`parity`]: work that goes chunk by chunk along a key, at
 //!   the rhythm of [`cadence`].
 //! - [`sqlstate`]: errors of the driver as [`crate::run::fault::Fault`].
-//! - [`step`]: one try of an `sql` step; [`probe`]: a boolean question.
+//! - [`step`]: one try of an `sql` step; [`probe`]: a question with one answer.
+//! - [`bloat`]: what the statistics say of dead tuples.
 //! - [`lease`] and [`lock`]: the proof of leading, the words for a lock.
 
 pub mod backfill;
+pub mod bloat;
 pub mod cadence;
 pub mod cancel;
 mod chunked;
@@ -19,6 +21,7 @@ pub mod introspect;
 mod keyset;
 pub mod lease;
 pub mod lock;
+mod number;
 pub mod open;
 mod open_error;
 pub mod parity;

@@ -231,7 +231,7 @@ pub(crate) fn lag_guard(id: &str) -> Guard {
     Guard {
         id: GuardId::new(id),
         every: Duration::from_secs(1),
-        signal: Signal::ReplicationLag,
+        signal: Signal::ReplicationLag { standby: None },
         throttle: Some(above(2.0, 0)),
         stall: Some(Stall {
             at: above(10.0, 3),

@@ -7,6 +7,7 @@
 
 pub mod deployment;
 pub mod format;
+pub mod grants;
 pub mod oneline;
 pub mod plan;
 pub mod sentence;

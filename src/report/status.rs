@@ -127,13 +127,20 @@ pub struct GuardStatus {
     pub id: String,
     /// `ok`, `throttle`, `stall` or `hold`.
     pub state: String,
-    /// The value, in the threshold's unit; `null` is unknown, not 0.
+    /// What it measures: `replay lag`.
+    #[serde(default)]
+    pub signal: String,
+    /// The unit of value and limit: `s`, `bytes`, `bytes/s`, `count`, `share`, or
+    /// empty where only the query knows.
+    #[serde(default)]
+    pub unit: String,
+    /// The newest value; `null` is unknown, not 0.
     pub value: Option<f64>,
     /// The next limit above it.
     pub limit: Option<f64>,
     /// Age of the value.
     pub age_ms: Option<u64>,
-    /// Why it stands there; may be empty.
+    /// Why it stands there, in words, with the units.
     #[serde(default)]
     pub reason: String,
 }
@@ -264,13 +271,14 @@ fn parity_line(parity: &ParityStatus) -> String {
 }
 
 fn guard_line(guard: &GuardStatus) -> String {
-    let value = guard
-        .value
-        .map_or("unknown".into(), |value| format!("{value:.1}"));
-    let limit = guard
-        .limit
-        .map_or(String::new(), |limit| format!(", limit {limit:.1}"));
-    format!("guard {}: {} ({value}{limit})", guard.id, guard.state)
+    let reason = match guard.reason.as_str() {
+        "" => "unknown",
+        reason => reason,
+    };
+    format!(
+        "guard {}: {} ({} {reason})",
+        guard.id, guard.state, guard.signal
+    )
 }
 
 fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
@@ -345,12 +353,14 @@ fn guard(view: &GuardView, snapshot: &Snapshot) -> GuardStatus {
     GuardStatus {
         id: view.guard.to_string(),
         state: view.rung.word().to_owned(),
+        signal: view.signal.to_owned(),
+        unit: view.unit.word().to_owned(),
+        reason: view.reason.clone(),
         value: Reading::value(&view.value)
             .copied()
             .filter(|value| value.is_finite()),
         limit: view.limit.map(|(_, limit)| limit),
         age_ms: view.value.age(snapshot.now).map(millis),
-        reason: view.reason.clone(),
     }
 }
 

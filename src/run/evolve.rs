@@ -34,6 +34,7 @@ mod notes;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deed::Deed;
 use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
     Evidence, GuardRecord, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, lead,
@@ -108,6 +109,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         created_at: event.at,
         last_at: event.at,
         material: event.seq,
+        deeds: Vec::new(),
         lead: None,
         place: Place::Before(0),
         placed_at: event.at,
@@ -154,6 +156,7 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     run.last_at = event.at;
     if event.kind.is_material() {
         run.material = event.seq;
+        Deed::note(&mut run.deeds, event);
     }
     Ok(())
 }

@@ -14,7 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Phase, Plan, PlannedStep};
 use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId, StepId};
 
+<<<<<<< HEAD
 pub mod again;
+=======
+pub mod deed;
+>>>>>>> main
 pub mod event;
 pub mod evolve;
 pub mod fault;
@@ -24,7 +28,11 @@ pub mod progress;
 pub mod proof;
 pub mod words;
 
+<<<<<<< HEAD
 use again::Rerun;
+=======
+use deed::Deed;
+>>>>>>> main
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
     Verdict,
@@ -51,6 +59,8 @@ pub struct Run {
     pub last_at: Timestamp,
     /// The newest event that a person who decides has to have seen.
     pub material: Seq,
+    /// What people did lately that is material, oldest first.
+    pub deeds: Vec<Deed>,
     /// Who holds the lease, by the journal.
     pub lead: Option<Lead>,
     /// Before a phase, or in it.

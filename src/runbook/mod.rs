@@ -25,6 +25,7 @@ mod source;
 mod sql;
 mod toml_string;
 mod tree;
+pub mod unit;
 
 pub use action::*;
 pub use backfill::*;

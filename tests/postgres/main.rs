@@ -14,6 +14,7 @@ mod parity;
 mod probe;
 mod sandbox;
 mod session;
+mod signals;
 mod statements;
 mod step;
 mod store;

@@ -1,6 +1,7 @@
 //! The monitor: what it says of standbys and locks, and that it says so when
 //! it does not know.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgcutover::monitor::{Config, Monitor, worst_lag};
@@ -23,6 +24,8 @@ fn config(dsn: &str) -> Config {
         expected: Vec::new(),
         heartbeats: Vec::new(),
         run: None,
+        guards: Vec::new(),
+        targets: BTreeMap::new(),
     }
 }
 

@@ -26,6 +26,7 @@ const TABLES: &[(&str, &str)] = &[
     ("Ddl", "`[ddl]`"),
     ("Retry", "`retry` of `[ddl]`"),
     ("Guard", "`[[guard]]`"),
+    ("SqlProbe", "`sql` of a guard"),
     ("Threshold", "`throttle` and `hold`"),
     ("StallAt", "`stall`"),
     ("NoData", "`no_data`"),

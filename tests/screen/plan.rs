@@ -264,7 +264,7 @@ fn guard() -> Guard {
     Guard {
         id: GuardId::new("replica-lag"),
         every: Duration::from_secs(1),
-        signal: Signal::ReplicationLag,
+        signal: Signal::ReplicationLag { standby: None },
         throttle: Some(above(2.0, 0)),
         stall: Some(Stall {
             at: above(10.0, 3),

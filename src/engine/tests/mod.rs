@@ -6,6 +6,7 @@ mod guards;
 mod losses;
 mod people;
 mod properties;
+mod races;
 mod resume;
 mod steps;
 mod world;

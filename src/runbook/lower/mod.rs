@@ -16,6 +16,7 @@ mod reversal;
 mod scalar;
 mod sql;
 mod step;
+mod threshold;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -137,7 +138,7 @@ impl Lowering<'_> {
         let guards = raw
             .guard
             .iter()
-            .filter_map(|guard| self.guard(guard))
+            .filter_map(|guard| self.guard(guard, connections.first()))
             .collect();
         let phases = self.phases(raw);
         Runbook {

@@ -316,10 +316,6 @@ fn start(run: &mut Run, event: &Event, task: &Task, attempt: u32) -> Result<(), 
     if run.is_done(task) {
         return Err(format!("{task} is done"));
     }
-    if !run.tasks.contains_key(task) {
-        // Another attempt of its phase.
-        run.reruns.remove(&task.step);
-    }
     let record = run.tasks.entry(task.clone()).or_insert_with(|| Record {
         state: TaskState::Running,
         attempt,

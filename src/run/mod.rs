@@ -14,11 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Phase, Plan, PlannedStep};
 use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId, StepId};
 
-<<<<<<< HEAD
 pub mod again;
-=======
 pub mod deed;
->>>>>>> main
 pub mod event;
 pub mod evolve;
 pub mod fault;
@@ -28,11 +25,8 @@ pub mod progress;
 pub mod proof;
 pub mod words;
 
-<<<<<<< HEAD
 use again::Rerun;
-=======
 use deed::Deed;
->>>>>>> main
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
     Verdict,

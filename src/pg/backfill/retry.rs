@@ -10,6 +10,7 @@ use tokio_postgres::types::Type;
 
 use super::account::Report;
 use super::ledger::Ledger;
+use super::site::shown;
 use super::worker::is_about_a_row;
 use super::{Ended, Job};
 use crate::pg::cadence::{Cadence, Control, Pass};
@@ -60,6 +61,7 @@ pub(super) async fn run(
             stage: BackfillStage::Copy,
             rows_total: rows.len() as u64,
             quarantined: rows.len() as u64,
+            aside: shown(&rows),
             chunk_rows: 1,
             workers: 1,
             ..BackfillProgress::default()
@@ -76,6 +78,7 @@ pub(super) async fn run(
         rows_written: retry.progress.rows_written,
         chunks: retry.progress.chunks,
         quarantined: retry.progress.quarantined,
+        aside: retry.progress.aside,
         took_ms: began.elapsed().as_millis() as u64,
         ..BackfillSummary::default()
     }))
@@ -100,6 +103,8 @@ impl Retry {
                     self.cadence.done(began.elapsed());
                     self.progress.rows_written += written;
                     self.progress.quarantined -= 1;
+                    let name = key.to_string();
+                    self.progress.aside.retain(|(aside, _)| *aside != name);
                     self.progress.chunks += 1;
                     self.told(key, None);
                     return Ok(Pass::Go);

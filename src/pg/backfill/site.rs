@@ -12,10 +12,19 @@ use super::range::Part;
 use crate::pg::chunked::ChunkedSession;
 use crate::pg::keyset::{Key, count};
 use crate::run::fault::{Fault, Trouble};
+use crate::run::progress::ASIDE_SHOWN;
 use crate::runbook::TableName;
 
 /// Rows set aside that are named when too many are.
 const NAMED: usize = 3;
+
+/// The newest rows set aside, for people. The errors are clean already.
+pub(super) fn shown(quarantine: &[(Key, String)]) -> Vec<(String, String)> {
+    let newest = quarantine.iter().rev().take(ASIDE_SHOWN);
+    newest
+        .map(|(key, why)| (key.to_string(), why.clone()))
+        .collect()
+}
 
 /// The place of work.
 pub(super) struct Site {
@@ -43,6 +52,11 @@ impl Site {
 
     pub(super) fn quarantined(&self) -> u64 {
         self.quarantine().len() as u64
+    }
+
+    /// The newest of them, for people.
+    pub(super) fn aside(&self) -> Vec<(String, String)> {
+        shown(&self.quarantine())
     }
 
     pub(super) fn is_set_aside(&self, key: &Key) -> bool {

@@ -27,12 +27,6 @@ const LATER: &[&str] = &[
     "phase.step.parity.canaries",
     "phase.step.parity.same_row.normalise",
     "phase.step.parity.same_row.known",
-<<<<<<< HEAD
-    "guard.sql",
-=======
-    "phase.step.backfill.into",
-    "phase.step.backfill.walk",
->>>>>>> main
     "guard.http",
     "guard.exec",
     "guard.metric",

@@ -110,6 +110,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         last_at: event.at,
         material: event.seq,
         deeds: Vec::new(),
+        evidence: event.seq,
         lead: None,
         place: Place::Before(0),
         placed_at: event.at,
@@ -157,6 +158,9 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     if event.kind.is_material() {
         run.material = event.seq;
         Deed::note(&mut run.deeds, event);
+    }
+    if event.kind.is_evidence() {
+        run.evidence = event.seq;
     }
     Ok(())
 }

@@ -55,6 +55,8 @@ pub struct Run {
     pub material: Seq,
     /// What people did lately that is material, oldest first.
     pub deeds: Vec<Deed>,
+    /// The newest event that changes what a signature is about.
+    pub evidence: Seq,
     /// Who holds the lease, by the journal.
     pub lead: Option<Lead>,
     /// Before a phase, or in it.

@@ -4,6 +4,7 @@
 //! `pg_service.conf` or `.pgpass`, never from argv.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
@@ -76,6 +77,8 @@ pub enum Request {
     Waive(Waive),
     /// Answer yes to a manual step
     Answer(Answer),
+    /// Take a finished backfill or comparison again
+    Rerun(Rerun),
     /// Settle a step that failed or is in doubt
     Resolve(Resolve),
     /// Take the current phase back
@@ -297,6 +300,48 @@ pub struct Workers {
     /// Sessions
     #[arg(value_parser = clap::value_parser!(u16).range(1..=16))]
     pub count: u16,
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `LOW..HIGH`, either end open; each end the columns of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Exclusive.
+    pub low: Option<Vec<String>>,
+    /// Inclusive.
+    pub high: Option<Vec<String>>,
+}
+
+impl FromStr for Keys {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (low, high) = text.split_once("..").ok_or("no `..` between two keys")?;
+        let key = |end: &str| {
+            let parts = end.split(',').map(|part| part.trim().to_owned());
+            (!end.trim().is_empty()).then(|| parts.collect())
+        };
+        match (key(low), key(high)) {
+            (None, None) => Err("one end at least; without `--range` it is all of them".into()),
+            (low, high) => Ok(Self { low, high }),
+        }
+    }
+}
+
+/// `rerun`.
+#[derive(Debug, Args)]
+pub struct Rerun {
+    /// The step
+    pub step: String,
+    /// Behind one key, up to another: `100..200`, `100..`; the columns of a
+    /// composite key apart by commas
+    #[arg(long, value_name = "LOW..HIGH")]
+    pub range: Option<Keys>,
+    /// The rows in quarantine alone
+    #[arg(long, conflicts_with = "range")]
+    pub quarantined: bool,
     /// Which run.
     #[command(flatten)]
     pub remote: Remote,

@@ -19,6 +19,7 @@ use crate::engine::snapshot::Terminal;
 use crate::pg::connect::{Target, resolve};
 use crate::pg::session::{Purpose, Session, open};
 use crate::run::Run;
+use crate::run::again::Again;
 use crate::run::event::{Answer, Event, Percent, RunId, Task};
 use crate::run::evolve::{evolve, fold};
 use crate::run::fault::{Fault, Trouble};
@@ -264,6 +265,7 @@ pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
             let step = StepId::new(&answer.step);
             (&answer.remote, Ask::Answer { step })
         }
+        Verb::Rerun(rerun) => (&rerun.remote, again(rerun)),
         Verb::Resolve(resolve) => (&resolve.remote, resolution(resolve)),
         Verb::Rollback(rollback) => {
             let ask = Ask::Rollback {
@@ -302,5 +304,20 @@ fn resolution(resolve: &cli::Resolve) -> Ask {
         },
         done: resolve.taken == Taken::Done,
         how: resolve.reason.clone(),
+    }
+}
+
+fn again(rerun: &cli::Rerun) -> Ask {
+    let what = match (&rerun.range, rerun.quarantined) {
+        (Some(keys), _) => Again::Range {
+            low: keys.low.clone(),
+            high: keys.high.clone(),
+        },
+        (None, true) => Again::Quarantined,
+        (None, false) => Again::Whole,
+    };
+    Ask::Rerun {
+        step: StepId::new(&rerun.step),
+        what,
     }
 }

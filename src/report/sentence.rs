@@ -134,6 +134,9 @@ fn control(kind: &EventKind) -> String {
         EventKind::Paused { by } => format!("backfill paused by {by}"),
         EventKind::Resumed { by } => format!("backfill resumed by {by}"),
         EventKind::PaceSet { by, pace } => format!("pace set to {pace} by {by}"),
+        EventKind::StepReopened { step, what, by } => {
+            format!("{step} is done again by {by}: {what}")
+        }
         EventKind::WorkersSet { by, workers } => format!("workers set to {workers} by {by}"),
         EventKind::PaceChanged { pace, reasons } => paced(*pace, reasons),
         EventKind::Soaked {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::again::Again;
 use super::fault::Fault;
 pub use super::lead::Ground;
 pub use super::proof::{BackfillSummary, ParitySummary, Summary};
@@ -272,6 +273,15 @@ pub enum EventKind {
         /// Its reason or its finding.
         how: String,
     },
+    /// A finished step is to be done again, and what its outcome proved with it.
+    StepReopened {
+        /// The step.
+        step: StepId,
+        /// Which rows.
+        what: Again,
+        /// Who.
+        by: Actor,
+    },
     /// Nothing new starts.
     Held {
         /// Who held it.
@@ -409,6 +419,7 @@ impl EventKind {
             Self::StepFailed { .. } => "step_failed",
             Self::StepInDoubt { .. } => "step_in_doubt",
             Self::DoubtResolved { .. } => "doubt_resolved",
+            Self::StepReopened { .. } => "step_reopened",
             Self::Held { .. } => "held",
             Self::Released { .. } => "released",
             Self::Paused { .. } => "paused",

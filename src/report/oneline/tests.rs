@@ -36,6 +36,7 @@ fn copying(state: State, reason: Option<&str>) -> Status {
         chunks: 1,
         quarantined: 0,
         workers: 1,
+        aside: Vec::new(),
         parts: Vec::new(),
         eta_low_s: Some(2100),
         eta_high_s: Some(3300),

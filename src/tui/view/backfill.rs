@@ -29,6 +29,11 @@ pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
             .put(Tone::Warn, format!("last trouble: {trouble}"));
         Line::from(row.fit(width))
     }));
+    lines.extend(view.progress.aside.first().map(|(key, why)| {
+        let row = scene.row().gap(1).put(Tone::Quiet, "in quarantine: ");
+        let row = row.put(Tone::Bad, format!("{key}: {why}"));
+        Line::from(row.fit(width))
+    }));
     lines.extend(parts(scene, view).map(|row| Line::from(row.fit(width))));
     lines.push(lost(scene, view).fit(width).into());
     lines

@@ -315,7 +315,7 @@ fn guards(run: &Run, memory: &Memory) -> Vec<GuardView> {
 
 fn backfill(run: &Run, memory: &Memory, now: Timestamp) -> Option<BackfillView> {
     let (task, progress) = memory.meter.newest()?;
-    run.record(task)?;
+    let course = run.course(task, now)?;
     let moving = run.hold.is_none() && run.pause.is_none() && memory.performs(task);
     Some(BackfillView {
         task: task.clone(),
@@ -324,5 +324,6 @@ fn backfill(run: &Run, memory: &Memory, now: Timestamp) -> Option<BackfillView> 
         eta: memory.meter.eta(now).filter(|_| moving),
         pace: throttle::pace(run, memory),
         elapsed: memory.meter.elapsed(now),
+        course,
     })
 }

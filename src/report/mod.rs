@@ -6,6 +6,7 @@
 //! on one line, `deployment` what may be deployed now.
 
 pub mod deployment;
+pub mod course;
 pub mod format;
 pub mod oneline;
 pub mod plan;

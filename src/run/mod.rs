@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Phase, Plan, PlannedStep};
 use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId};
 
+pub mod course;
 pub mod event;
 pub mod evolve;
 pub mod fault;
@@ -28,6 +29,7 @@ use event::{
     Verdict,
 };
 use fault::Fault;
+pub use course::Course;
 pub use lead::Lead;
 
 /// Where a run stands.
@@ -59,6 +61,8 @@ pub struct Run {
     pub rolled_back: BTreeMap<PhaseId, u32>,
     /// Facts about tasks of each phase's current attempt.
     pub tasks: BTreeMap<Task, Record>,
+    /// How the backfills among them have gone.
+    pub courses: BTreeMap<Task, Course>,
     /// What gates last said.
     pub gates: BTreeMap<GateId, GateRecord>,
     /// Where guards stand.
@@ -172,6 +176,8 @@ pub struct PaceRecord {
     pub pace: Percent,
     /// Why, worst first.
     pub reasons: Vec<String>,
+    /// The guard that takes most.
+    pub by: Option<GuardId>,
 }
 
 /// The way back, while it is being taken.

@@ -1,9 +1,11 @@
 //! The engine against a scripted world: tables, sequences and properties.
 //! No sleep, no clock, no database.
 
+mod course;
 mod gates;
 mod guards;
 mod losses;
+mod pacing;
 mod people;
 mod properties;
 mod resume;

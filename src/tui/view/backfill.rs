@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use super::Scene;
 use super::row::{Row, bar};
 use crate::engine::snapshot::BackfillView;
-use crate::report::format;
+use crate::report::{course, format};
 use crate::run::event::Percent;
 use crate::run::progress::BackfillStage;
 use crate::tui::theme::Tone;
@@ -112,19 +112,9 @@ fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {
     counted(row, "conflicts ", p.conflicts, Tone::Note)
 }
 
-/// Time taken off the pace, by reason, worst first.
+/// Time of the step that was not worked, by reason, worst first.
 fn lost(scene: &Scene<'_>, view: &BackfillView) -> Row {
     let row = scene.row().gap(1).put(Tone::Quiet, "time lost: ");
-    let mut lost: Vec<_> = view.progress.lost_ms.iter().collect();
-    lost.sort_by_key(|(_, ms)| std::cmp::Reverse(**ms));
-    if lost.is_empty() {
-        return row.put(Tone::Plain, "none");
-    }
-    let whole = view.elapsed.as_secs_f64().max(0.001);
-    let share = |ms: &u64| format::share(*ms as f64 / 1000.0 / whole);
-    let parts: Vec<_> = lost
-        .iter()
-        .map(|(why, ms)| format!("{} {why}", share(ms)))
-        .collect();
-    row.put(Tone::Plain, parts.join(", "))
+    let course = &view.course;
+    row.put(Tone::Plain, course::lost(&course.lost(), course.whole()))
 }

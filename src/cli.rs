@@ -36,6 +36,8 @@ pub enum Verb {
     /// Ask something of the lead.
     #[command(flatten)]
     Request(Request),
+    /// Print the SQL that prepares a database: roles, schema, least grants
+    Grants(Grants),
     /// Print a shell's completions
     Completions {
         /// For this shell.
@@ -61,6 +63,8 @@ pub enum Request {
     Resume(Remote),
     /// Set the backfill's ceiling, 1 to 100 percent
     Pace(Pace),
+    /// Set how many sessions the backfill works with, 1 to 16
+    Workers(Workers),
     /// Cross the boundary into a phase
     Advance(Advance),
     /// Answer a sign-off gate for a seat
@@ -170,6 +174,20 @@ pub struct Remote {
     pub run: Option<String>,
 }
 
+/// `grants`.
+#[derive(Debug, Args)]
+pub struct Grants {
+    /// With what this runbook's roles and steps need
+    #[arg(long, value_name = "FILE")]
+    pub runbook: Option<PathBuf>,
+    /// With --runbook: apply [environments.NAME]
+    #[arg(long, value_name = "NAME", requires = "runbook")]
+    pub environment: Option<String>,
+    /// The schema is there already: print the roles and the grants alone
+    #[arg(long)]
+    pub installed: bool,
+}
+
 /// `attach`.
 #[derive(Debug, Args)]
 pub struct Attach {
@@ -228,6 +246,17 @@ pub struct Pace {
     /// Percent
     #[arg(value_parser = clap::value_parser!(u8).range(1..=100))]
     pub percent: u8,
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `workers`.
+#[derive(Debug, Args)]
+pub struct Workers {
+    /// Sessions
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub count: u16,
     /// Which run.
     #[command(flatten)]
     pub remote: Remote,

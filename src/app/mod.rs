@@ -9,6 +9,7 @@ mod broadcast;
 mod check;
 mod demo;
 mod dispatch;
+mod grants;
 mod lead;
 mod lines;
 mod logging;
@@ -90,6 +91,7 @@ async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
         Verb::Check(check) => check::run(check),
         Verb::Run(run) => run::run(run).await,
         Verb::Attach(attach) => attach::run(attach).await,
+        Verb::Grants(grants) => grants::print(grants),
         Verb::Status(status) => status::show(status).await,
         Verb::Completions { shell } => {
             let mut command = Cli::command();

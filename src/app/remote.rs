@@ -234,6 +234,12 @@ pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
             };
             (&pace.remote, ask)
         }
+        Verb::Workers(workers) => {
+            let ask = Ask::Workers {
+                workers: workers.count,
+            };
+            (&workers.remote, ask)
+        }
         Verb::Advance(advance) => {
             let into = PhaseId::new(&advance.phase);
             (&advance.remote, Ask::Advance { into })

@@ -253,16 +253,7 @@ impl Driver {
             duty: pace.effective,
             stop: false,
             reason,
-            workers: self.workers(task),
-        }
-    }
-
-    /// Sessions of a backfill.
-    fn workers(&self, task: &Task) -> u16 {
-        let place = self.run.plan.step(&task.step);
-        match place.and_then(|place| proceed::action_of(place.step, task)) {
-            Some(Action::Backfill(backfill)) => backfill.workers,
-            _ => 1,
+            workers: throttle::workers(&self.run, task),
         }
     }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::intent::Refusal;
 use super::memory::{Crossing, Memory, Streak};
 use super::message::{Decision, Effect, Intent, Reply};
-use super::{gate, window};
+use super::{gate, permit, window};
 use crate::reading::elapsed;
 use crate::run::event::{Actor, EventKind, Evidence};
 use crate::run::{Place, Run};
@@ -91,16 +91,15 @@ pub fn begin(run: &Run, memory: &mut Memory, intent: &Intent, now: Timestamp) {
 
 /// A crossing is void once anything has happened that a person would have to
 /// have seen: a hold, a rollback, or the crossing itself.
-pub fn expire(run: &Run, memory: &mut Memory, decision: &mut Decision) {
+pub fn expire(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
     if let Some(crossing) = memory.crossing.clone()
         && (crossing.material != run.material || memory.latched)
     {
-        give_up(
-            memory,
-            &crossing,
-            "things have changed meanwhile: look again",
-            decision,
-        );
+        let why = match crossing.material == run.material {
+            true => "the run is being held".into(),
+            false => permit::outdated(run, crossing.material, now),
+        };
+        give_up(memory, &crossing, &why, decision);
     }
 }
 

@@ -1,17 +1,17 @@
 //! Operators' requests: accepted, or refused with a reason.
 //!
-//! Owns who may ask for what, and what each request records; crossing a
-//! boundary is in `advance`, the way back in `rollback`. A hold is accepted
-//! from anyone at any time.
+//! Owns what each request records; who may ask for what is in `permit`, crossing
+//! a boundary in `advance`, the way back in `rollback`.
 
 use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::message::{Ask, Decision, Effect, Intent, Reply};
+use super::permit::{self, ago};
 use super::{advance, gate, proceed, rollback};
 use crate::run::Run;
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
-use crate::runbook::{Condition, GateId, Permission, RoleId, StepId};
+use crate::runbook::{Condition, GateId, MAX_WORKERS, Permission, RoleId, StepId};
 
 /// Why a request was refused: a sentence that says what would help.
 pub type Refusal = String;
@@ -25,15 +25,16 @@ pub fn decide(
     decision: &mut Decision,
 ) {
     if let Ask::Advance { into } = &intent.ask {
-        let possible =
-            allowed(run, intent).and_then(|()| advance::refusal(run, into.as_str(), now));
+        let possible = permit::allowed(run, intent, now)
+            .and_then(|()| advance::refusal(run, into.as_str(), now));
         match possible.and_then(|()| advance::unasked(memory, intent)) {
             Ok(()) => advance::begin(run, memory, intent, now),
             Err(why) => refuse(intent, why, decision),
         }
         return;
     }
-    match allowed(run, intent).and_then(|()| events(run, memory, intent, decision)) {
+    let possible = permit::allowed(run, intent, now);
+    match possible.and_then(|()| events(run, memory, intent, now, decision)) {
         Ok(()) => decision.effects.push(Effect::Reply {
             intent: intent.id,
             reply: Reply::Accepted,
@@ -49,71 +50,11 @@ fn refuse(intent: &Intent, why: Refusal, decision: &mut Decision) {
     });
 }
 
-/// Whether the person may. A runbook without roles lets everybody who can
-/// reach the journal; one with roles wants one that can.
-fn permitted(run: &Run, intent: &Intent) -> Result<(), Refusal> {
-    let wanted = match &intent.ask {
-        Ask::Hold { .. } => return Ok(()),
-        Ask::Sign { .. } => Permission::Sign,
-        Ask::Waive { .. } => Permission::Waive,
-        Ask::Rollback { .. } | Ask::Unwind { .. } => Permission::Rollback,
-        _ => Permission::Advance,
-    };
-    let roles = &run.plan.body.roles;
-    let able: Vec<_> = roles.iter().filter(|r| r.can.contains(&wanted)).collect();
-    let fills = |role: &&crate::runbook::Role| {
-        role.members
-            .iter()
-            .any(|member| intent.roles.contains(member))
-    };
-    if roles.is_empty() || able.iter().any(fills) {
-        return Ok(());
-    }
-    let names: Vec<_> = able.iter().map(|role| role.id.as_str()).collect();
-    Err(match names.as_slice() {
-        [] => format!("no role of the runbook may {}", intent.ask.verb()),
-        names => format!(
-            "{} may not {}: it takes {}",
-            intent.by,
-            intent.ask.verb(),
-            names.join(" or ")
-        ),
-    })
-}
-
-/// Whether the person may ask for it, and has seen what it rests on.
-fn allowed(run: &Run, intent: &Intent) -> Result<(), Refusal> {
-    permitted(run, intent)?;
-    fresh(run, intent)
-}
-
-/// Whether the person had seen what a decision like this has to rest on. What
-/// slows or stops, and what only sets the pace, is taken from anyone who looks
-/// or does not; everything else, replayed later, would decide something new.
-fn fresh(run: &Run, intent: &Intent) -> Result<(), Refusal> {
-    if matches!(
-        intent.ask,
-        Ask::Hold { .. } | Ask::Pause | Ask::Resume | Ask::Pace { .. } | Ask::Cancel { .. }
-    ) {
-        return Ok(());
-    }
-    match intent.saw {
-        None => Err(format!(
-            "a {} has to say what was seen: look first",
-            intent.ask.verb()
-        )),
-        Some(saw) if saw < run.material => Err(format!(
-            "things have changed since you looked (event {} came after {saw}): look again",
-            run.material
-        )),
-        _ => Ok(()),
-    }
-}
-
 fn events(
     run: &Run,
     memory: &Memory,
     intent: &Intent,
+    now: Timestamp,
     decision: &mut Decision,
 ) -> Result<(), Refusal> {
     let by = Actor::Person(intent.by.clone());
@@ -126,9 +67,10 @@ fn events(
             })
         }
         Ask::Release => Some(release(run, by)?),
-        Ask::Pause => Some(pause(run, by)?),
+        Ask::Pause => Some(pause(run, by, now)?),
         Ask::Resume => Some(resume(run, by)?),
         Ask::Pace { pace } => Some(set_pace(run, by, *pace)?),
+        Ask::Workers { workers } => Some(set_workers(run, by, *workers)?),
         Ask::Sign {
             gate,
             seat,
@@ -164,9 +106,13 @@ fn release(run: &Run, by: Actor) -> Result<EventKind, Refusal> {
     }
 }
 
-fn pause(run: &Run, by: Actor) -> Result<EventKind, Refusal> {
-    match run.pause {
-        Some(_) => Err("the backfill is paused already".into()),
+fn pause(run: &Run, by: Actor, now: Timestamp) -> Result<EventKind, Refusal> {
+    match &run.pause {
+        Some(first) => Err(format!(
+            "the backfill is paused already, by {} {} before",
+            first.by,
+            ago(first.at, now)
+        )),
         None => Ok(EventKind::Paused { by }),
     }
 }
@@ -187,6 +133,18 @@ fn set_pace(run: &Run, by: Actor, pace: Percent) -> Result<EventKind, Refusal> {
         return Err(format!("the pace is {pace} already"));
     }
     Ok(EventKind::PaceSet { by, pace })
+}
+
+fn set_workers(run: &Run, by: Actor, workers: u16) -> Result<EventKind, Refusal> {
+    if !(1..=MAX_WORKERS).contains(&workers) {
+        return Err(format!(
+            "a backfill has 1 to {MAX_WORKERS} workers, not {workers}"
+        ));
+    }
+    if run.workers == Some(workers) {
+        return Err(format!("backfills have {workers} already"));
+    }
+    Ok(EventKind::WorkersSet { by, workers })
 }
 
 /// A seat's answer. An exit sign-off counts only after the phase's steps: a

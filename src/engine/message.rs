@@ -137,6 +137,11 @@ pub enum Ask {
         /// 1 to 100.
         pace: Percent,
     },
+    /// Sets how many sessions a backfill works with.
+    Workers {
+        /// 1 to [`crate::runbook::MAX_WORKERS`].
+        workers: u16,
+    },
     /// Crosses the boundary into this phase; past the last one, ends the run.
     Advance {
         /// The phase that the person saw named.
@@ -202,6 +207,7 @@ impl Ask {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Pace { .. } => "pace",
+            Self::Workers { .. } => "workers",
             Self::Advance { .. } => "advance",
             Self::Sign { .. } => "sign",
             Self::Waive { .. } => "waive",

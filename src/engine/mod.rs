@@ -26,6 +26,7 @@ pub mod memory;
 pub mod message;
 pub mod outcome;
 mod pairs;
+mod permit;
 pub mod posture;
 pub mod proceed;
 pub mod retry;

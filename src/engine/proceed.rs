@@ -16,7 +16,7 @@ use crate::runbook::{Action, At, Reversal, Wait, WindowScope};
 
 /// Starts what can start.
 pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
-    advance::expire(run, memory, decision);
+    advance::expire(run, memory, now, decision);
     if let Some(rollback) = &run.rollback {
         rollback::settle(run, memory, rollback, now, decision);
     } else if run.hold.is_some() || memory.latched {

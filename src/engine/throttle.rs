@@ -3,7 +3,7 @@
 //! Owns the arithmetic; never decides where a guard stands. The answer carries
 //! its reasons.
 
-use super::guard;
+use super::{guard, proceed};
 use super::memory::{GuardMemory, Memory};
 use super::message::Decision;
 use super::snapshot::PaceView;
@@ -105,6 +105,16 @@ fn blamed(run: &Run, taken: &[(String, Percent)]) -> Option<GuardId> {
     };
     let by_then = run.pace.by.as_ref().filter(still).cloned();
     Some(by_then.unwrap_or_else(|| GuardId::new(worst.clone())))
+}
+
+/// Sessions that a backfill works with: as a person set it, else as the runbook
+/// says; 1 for anything else.
+pub fn workers(run: &Run, task: &Task) -> u16 {
+    let place = run.plan.step(&task.step);
+    match place.and_then(|place| proceed::action_of(place.step, task)) {
+        Some(Action::Backfill(backfill)) => run.workers.unwrap_or(backfill.workers),
+        _ => 1,
+    }
 }
 
 /// Records a change of what guards leave.

@@ -10,7 +10,7 @@ use crate::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
     Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, Manual, NoData, Parity,
     ParityGate, Permission, PhaseId, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step,
-    StepId, TableName, Threshold, Triggers,
+    StepId, TableName, Threshold, Triggers, Walk, Writes,
 };
 
 /// A plan of these phases, one connection, role `lead` held by `ana`, who may
@@ -128,7 +128,8 @@ pub(crate) fn backfill(id: &str) -> PlannedStep {
     let action = Action::Backfill(Backfill {
         table: table(),
         key: vec!["id".into()],
-        set: vec![("email_address".into(), "email".into())],
+        writes: Writes::Set(vec![("email_address".into(), "email".into())]),
+        walk: Walk::Table,
         filter: None,
         chunk: Chunking::default(),
         workers: 1,

@@ -132,6 +132,10 @@ pub struct Table {
     /// comparison.
     #[serde(default)]
     pub set: Vec<SetColumn>,
+    /// The targets of a copy, in the runbook's order: each with its own key, in
+    /// the order of the runbook's pairs, and the columns that it is given.
+    #[serde(default)]
+    pub into: Vec<Table>,
 }
 
 impl Table {

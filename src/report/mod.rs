@@ -8,6 +8,7 @@
 pub mod deployment;
 pub mod course;
 pub mod format;
+pub mod grants;
 pub mod oneline;
 pub mod plan;
 pub mod sentence;

@@ -87,6 +87,7 @@ fn control(kind: &EventKind) -> String {
         EventKind::Paused { by } => format!("backfill paused by {by}"),
         EventKind::Resumed { by } => format!("backfill resumed by {by}"),
         EventKind::PaceSet { by, pace } => format!("pace set to {pace} by {by}"),
+        EventKind::WorkersSet { by, workers } => format!("workers set to {workers} by {by}"),
         EventKind::PaceChanged { pace, reasons, .. } => paced(*pace, reasons),
         EventKind::EtaTold {
             task,

@@ -304,6 +304,13 @@ pub enum EventKind {
         /// 1 to 100.
         pace: Percent,
     },
+    /// A person set how many sessions backfills work with, from here on.
+    WorkersSet {
+        /// Who.
+        by: Actor,
+        /// 1 to [`crate::runbook::MAX_WORKERS`].
+        workers: u16,
+    },
     /// What guards leave of the pace has changed.
     PaceChanged {
         /// 0 is a stall.
@@ -424,6 +431,7 @@ impl EventKind {
             Self::Paused { .. } => "paused",
             Self::Resumed { .. } => "resumed",
             Self::PaceSet { .. } => "pace_set",
+            Self::WorkersSet { .. } => "workers_set",
             Self::PaceChanged { .. } => "pace_changed",
             Self::EtaTold { .. } => "eta_told",
             Self::GateChanged { .. } => "gate_changed",
@@ -452,6 +460,7 @@ impl EventKind {
                 | Self::LeadAsked { .. }
                 | Self::LeadAnswered { .. }
                 | Self::PaceSet { .. }
+                | Self::WorkersSet { .. }
                 | Self::SignedOff { .. }
         )
     }

@@ -32,6 +32,7 @@ mod notes;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deed::Deed;
 use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
     Evidence, GuardRecord, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, course, lead,
@@ -106,6 +107,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         created_at: event.at,
         last_at: event.at,
         material: event.seq,
+        deeds: Vec::new(),
         lead: None,
         place: Place::Before(0),
         placed_at: event.at,
@@ -117,6 +119,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         hold: None,
         pause: None,
         ceiling: Percent::FULL,
+        workers: None,
         pace: PaceRecord {
             pace: Percent::FULL,
             reasons: Vec::new(),
@@ -155,6 +158,7 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     run.last_at = event.at;
     if event.kind.is_material() {
         run.material = event.seq;
+        Deed::note(&mut run.deeds, event);
     }
     Ok(())
 }
@@ -201,6 +205,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         }
         EventKind::Resumed { .. } => run.pause = None,
         EventKind::PaceSet { pace, .. } => run.ceiling = *pace,
+        EventKind::WorkersSet { workers, .. } => run.workers = Some(*workers),
         EventKind::PaceChanged { pace, reasons, by } => {
             run.pace = PaceRecord {
                 pace: *pace,

@@ -15,6 +15,7 @@ use crate::plan::{Phase, Plan, PlannedStep};
 use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId};
 
 pub mod course;
+pub mod deed;
 pub mod event;
 pub mod evolve;
 pub mod fault;
@@ -24,6 +25,7 @@ pub mod progress;
 pub mod proof;
 pub mod words;
 
+use deed::Deed;
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
     Verdict,
@@ -51,6 +53,8 @@ pub struct Run {
     pub last_at: Timestamp,
     /// The newest event that a person who decides has to have seen.
     pub material: Seq,
+    /// What people did lately that is material, oldest first.
+    pub deeds: Vec<Deed>,
     /// Who holds the lease, by the journal.
     pub lead: Option<Lead>,
     /// Before a phase, or in it.
@@ -73,6 +77,9 @@ pub struct Run {
     pub pause: Option<Mark>,
     /// The operator's ceiling.
     pub ceiling: Percent,
+    /// Sessions of a backfill, where a person set them; absent means as the
+    /// runbook says.
+    pub workers: Option<u16>,
     /// What guards leave of it, as last journaled.
     pub pace: PaceRecord,
     /// The way back, while it is being taken.

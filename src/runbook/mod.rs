@@ -8,6 +8,7 @@
 //! [`crate::plan`]).
 
 mod action;
+mod backfill;
 mod codes;
 mod compatible;
 mod cutover;
@@ -27,6 +28,7 @@ mod tree;
 pub mod unit;
 
 pub use action::*;
+pub use backfill::*;
 pub use codes::{COMPILE_HAZARDS, codes};
 pub use compatible::{Compatible, parse_version};
 pub use cutover::*;

@@ -11,6 +11,16 @@ const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("sql/001_schema.sql"))];
 /// Serialises installations in one database; the number means nothing else.
 const LOCK: i64 = 0x7067_6375_746f_7665;
 
+/// Everything from nothing to the newest version, as statements of one
+/// transaction: what [`install`] does where there is no schema.
+pub fn script() -> String {
+    let steps = MIGRATIONS.iter().map(|(version, sql)| {
+        let note = "INSERT INTO pgcutover.schema_version (version) VALUES";
+        format!("{sql}\n{note} ({version});\n")
+    });
+    steps.collect()
+}
+
 /// What an installation has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Installed {

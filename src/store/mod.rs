@@ -3,7 +3,7 @@
 //! Owns the schema `pgcutover` and the local log; never decides what is
 //! written there. Every function takes the session that it speaks on.
 //!
-//! - [`migrate`]: installs the schema.
+//! - [`migrate`]: installs the schema; [`grants`]: what an administrator runs instead.
 //! - [`runs`]: begins a run, finds the one under way.
 //! - [`lease`]: one lead at a time; take-over, heartbeat, copies elsewhere.
 //! - [`journal`]: the lead's end of a run: appends, catches up, answers.
@@ -16,6 +16,7 @@
 //! and are tested without one, and what the driver is tested for (locks, lost
 //! connections, take-overs) only a server can show.
 
+pub mod grants;
 pub mod intents;
 pub mod journal;
 pub mod lease;

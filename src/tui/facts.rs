@@ -1,13 +1,13 @@
 //! Owns the questions that several panels and keys ask of a snapshot; never
 //! words for the answers' looks. Pure, like everything it reads.
 
-use crate::engine::gate;
+use crate::engine::{gate, throttle};
 use crate::engine::snapshot::{GateView, Link, Snapshot};
 use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
 use crate::run::event::{Direction, Task};
 use crate::run::{Outcome, Record, Run, TaskState};
-use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId};
+use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId, Writes};
 
 /// What the run is about at this moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,6 +198,14 @@ pub fn steps(run: &Run) -> impl Iterator<Item = (usize, &PlannedStep)> {
         })
 }
 
+/// Sessions of the current phase's backfill, running or not.
+pub fn workers(run: &Run) -> u16 {
+    let here = steps(run).filter(|(phase, _)| *phase == run.phase_index());
+    let tasks = here.map(|(_, step)| Task::forward(step.id().clone()));
+    let all = tasks.map(|task| throttle::workers(run, &task));
+    all.max().unwrap_or(1)
+}
+
 /// One word for how a task stands.
 pub fn task_word(state: Option<&TaskState>) -> &'static str {
     match state {
@@ -225,16 +233,27 @@ pub fn script(action: &Action) -> Vec<String> {
             lines.collect()
         }
         Action::Backfill(backfill) => {
-            let set = backfill.set.iter();
-            let set: Vec<_> = set.map(|(to, from)| format!("{to} = {from}")).collect();
-            let mut lines = vec![
-                format!(
-                    "update {} in chunks by {}",
-                    backfill.table,
-                    backfill.key.join(", ")
-                ),
-                format!("  set {}", set.join(", ")),
-            ];
+            let key = backfill.key.join(", ");
+            let mut lines = match &backfill.writes {
+                Writes::Set(set) => vec![
+                    format!("update {} in chunks by {key}", backfill.table),
+                    format!("  set {}", pairs(set)),
+                ],
+                Writes::Into(targets) => {
+                    let mut lines = vec![format!("copy {} in chunks by {key}", backfill.table)];
+                    lines.extend(targets.iter().map(|target| {
+                        let filter = target.filter.iter().map(|f| format!(" where {f}"));
+                        let filter: String = filter.collect();
+                        format!("  into {}: {}{filter}", target.table, pairs(&target.set))
+                    }));
+                    lines
+                }
+                Writes::Custom(custom) => {
+                    let walked = format!("for {} in chunks by {key}", backfill.table);
+                    let sql = custom.statements.iter().flat_map(|sql| sql.lines());
+                    std::iter::once(walked).chain(sql.map(str::to_owned)).collect()
+                }
+            };
             lines.extend(
                 backfill
                     .filter
@@ -278,4 +297,9 @@ pub fn probe(probe: &Probe) -> String {
 
 fn command(exec: &Exec) -> String {
     format!("$ {}", exec.run.join(" "))
+}
+
+fn pairs(set: &[(String, String)]) -> String {
+    let set: Vec<_> = set.iter().map(|(to, from)| format!("{to} = {from}")).collect();
+    set.join(", ")
 }

@@ -29,6 +29,10 @@ pub enum Action {
     Pause,
     /// Lowers the ceiling.
     Slower,
+    /// Lets a worker of the backfill go.
+    Fewer,
+    /// Gives the backfill another worker.
+    More,
     /// Raises the ceiling.
     Faster,
     /// Opens the advance card.
@@ -226,6 +230,8 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char(':')] Palette, "actions", Never, always, "every action by name";
         [Char('U')] Unwind, "unwind", Never, roll_back, "take every phase back, to the start; asks first";
         [Char('W')] Waive, "waive", Never, waive, "open a gate that is not GO, with a reason; asks first";
+        [Char('<')] Fewer, "fewer workers", Never, pace, "let one of the backfill's workers go at the end of its chunk";
+        [Char('>')] More, "more workers", Never, pace, "give the backfill another worker";
         [Char('j'), Code(K::Down)] Down, "down", Never, always, "a step or a line down";
         [Char('k'), Code(K::Up)] Up, "up", Never, always, "a step or a line up";
         [Code(K::PageDown)] PageDown, "page down", Never, always, "ten lines down";

@@ -163,6 +163,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Resume => vec![steer::ask(model, Ask::Resume)],
         Action::Pause => vec![steer::ask(model, Ask::Pause)],
         Action::Slower | Action::Faster => steer::pace(model, action == Action::Faster),
+        Action::Fewer | Action::More => steer::workers(model, action == Action::More),
         Action::Leave => steer::leave(model),
         Action::HoldAndLeave => steer::leave_by_force(model),
         Action::GoOn => vec![Command::Leave(Leave::GoOnWithoutTerminal)],

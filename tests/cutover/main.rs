@@ -16,6 +16,7 @@ mod blocked;
 mod cut_off;
 mod evidence;
 mod failover;
+mod grants;
 mod held;
 mod killed;
 mod operator;

@@ -12,7 +12,7 @@ use pgcutover::plan::{KeyColumn, SetColumn, Table};
 use pgcutover::run::event::{BackfillSummary, RunId};
 use pgcutover::run::fault::Fault;
 use pgcutover::run::progress::BackfillProgress;
-use pgcutover::runbook::{Backfill, Chunking, StepId, TableName, Triggers};
+use pgcutover::runbook::{Backfill, Chunking, StepId, TableName, Triggers, Walk, Writes};
 use tokio::sync::watch;
 
 use crate::support::{self, Database};
@@ -59,6 +59,7 @@ pub(crate) fn table(name: &str, key: &[(&str, &str)]) -> Table {
             name: "new".to_owned(),
             data_type: "text".to_owned(),
         }],
+        into: Vec::new(),
     }
 }
 
@@ -88,7 +89,8 @@ pub(crate) fn job() -> Job {
                 name: table.name.clone(),
             },
             key: table.key.iter().map(|column| column.name.clone()).collect(),
-            set: vec![("new".to_owned(), "old".to_owned())],
+            writes: Writes::Set(vec![("new".to_owned(), "old".to_owned())]),
+            walk: Walk::Table,
             filter: Some("new IS DISTINCT FROM old".to_owned()),
             chunk: chunks(10, 10),
             workers: 1,

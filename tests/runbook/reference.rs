@@ -36,6 +36,7 @@ const TABLES: &[(&str, &str)] = &[
     ("Sql", "`[phase.step.sql]`"),
     ("SqlExpect", "`expect` of `sql`"),
     ("Backfill", "`[phase.step.backfill]`"),
+    ("Target", "`into` of a backfill"),
     ("Chunk", "`chunk`"),
     ("Parity", "`[phase.step.parity]`"),
     ("SameRow", "`[phase.step.parity.same_row]`"),

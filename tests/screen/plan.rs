@@ -11,7 +11,7 @@ use pgcutover::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
     Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, Parity, ParityGate,
     Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step, StepId,
-    TableName, Threshold, Triggers,
+    TableName, Threshold, Triggers, Walk, Writes,
 };
 
 fn main_connection() -> ConnectionId {
@@ -62,6 +62,7 @@ fn step(id: &str, action: Action, reversal: Reversal) -> PlannedStep {
             name: "users".into(),
             key: Vec::new(),
             set: Vec::new(),
+            into: Vec::new(),
         }),
         step: Step {
             id: StepId::new(id),
@@ -143,7 +144,8 @@ fn copy() -> Action {
     Action::Backfill(Backfill {
         table: users(),
         key: vec!["id".into()],
-        set: vec![("email_address".into(), "email".into())],
+        writes: Writes::Set(vec![("email_address".into(), "email".into())]),
+        walk: Walk::Table,
         filter: Some("email_address IS DISTINCT FROM email".into()),
         chunk: Chunking::default(),
         workers: 1,

@@ -41,7 +41,6 @@ async fn an_observer_sees_the_dashboard_and_leaves_at_once() {
     observer.shows("LEAD postgres, you watch");
     company.stage.accepted("advance expand").await;
     observer.shows("Ready for dual-write");
-    println!("{}", observer.text());
     observer.press("q");
     assert_eq!(observer.ends(), 0);
     observer.is_restored();

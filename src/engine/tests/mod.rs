@@ -8,6 +8,7 @@ mod losses;
 mod pacing;
 mod people;
 mod properties;
+mod races;
 mod resume;
 mod steps;
 mod world;

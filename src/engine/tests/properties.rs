@@ -196,6 +196,17 @@ proptest! {
     }
 
     #[test]
+    fn what_the_engine_remembers_survives_the_way_to_another_terminal(moves in moves()) {
+        let mut world = World::new(everything());
+        for step in &moves {
+            make(&mut world, step);
+        }
+        let json = serde_json::to_string(&world.memory).unwrap();
+        let there: crate::engine::memory::Memory = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(format!("{there:?}"), format!("{:?}", world.memory));
+    }
+
+    #[test]
     fn events_survive_their_serialised_form(moves in moves()) {
         let mut world = World::new(everything());
         for step in &moves {

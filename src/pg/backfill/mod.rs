@@ -50,6 +50,7 @@ mod cut;
 mod identity;
 mod ledger;
 mod range;
+mod served;
 mod site;
 mod sweep;
 mod worker;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join4;
+use futures_util::future::{try_join_all, try_join4};
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Statement};
@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Error, Statement};
 use super::bisection::Bisection;
 use super::ledger::Ledger;
 use super::range::{Part, Range, Stage};
+use super::served;
 use super::site::Site;
 use crate::pg::cadence::{Cadence, Control, Pass};
 use crate::pg::chunked::ChunkedSession;
@@ -58,8 +59,9 @@ pub(super) enum Turn {
 pub(super) struct Statements {
     pub(super) width: usize,
     pub(super) walk: Walk,
-    pub(super) update: Ranged,
-    pub(super) update_one: Statement,
+    /// What a chunk runs, in order.
+    pub(super) writes: Vec<Ranged>,
+    pub(super) write_one: Vec<Statement>,
     pub(super) sweep: Ranged,
 }
 
@@ -122,6 +124,7 @@ impl Hand {
     }
 
     async fn equip(&self, part: &Part, site: &Site) -> Result<Statements, Fault> {
+        served::check(&self.session, &site.job, part).await?;
         let sql = BackfillSql::of_part(&site.job.table, &part.name, &site.job.spec);
         let statements = Statements::prepare(self.session.client(), &sql);
         self.session.run(statements).await
@@ -225,20 +228,25 @@ impl Worker {
 impl Statements {
     async fn prepare(client: &Client, sql: &BackfillSql) -> Result<Self, Error> {
         let width = sql.key_width();
-        let one = sql.update_one();
+        let one = sql.write_one();
         let key = vec![Type::TEXT; width];
-        let (walk, update, update_one, sweep) = try_join4(
+        let writes = (0..one.len()).map(|place| {
+            let write = move |ends| sql.writes(ends).swap_remove(place);
+            Ranged::prepare(client, width, Reach::Stretch, write)
+        });
+        let write_one = one.iter().map(|sql| client.prepare_typed(sql, &key));
+        let (walk, writes, write_one, sweep) = try_join4(
             Walk::prepare(client, width, |ends| sql.bound(ends)),
-            Ranged::prepare(client, width, Reach::Stretch, |ends| sql.update(ends)),
-            client.prepare_typed(&one, &key),
+            try_join_all(writes),
+            try_join_all(write_one),
             Ranged::prepare(client, width, Reach::Limited, |ends| sql.sweep(ends)),
         )
         .await?;
         Ok(Self {
             width,
             walk,
-            update,
-            update_one,
+            writes,
+            write_one,
             sweep,
         })
     }

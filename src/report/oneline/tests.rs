@@ -1,3 +1,5 @@
+//! What the line says in each state, and what gives way in it.
+
 use super::*;
 use crate::report::status::{GuardStatus, VERSION};
 

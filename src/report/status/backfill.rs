@@ -11,11 +11,15 @@ use crate::engine::throttle;
 use crate::reading::elapsed;
 use crate::report::{course, format};
 use crate::run::course::Told;
+use crate::run::progress::PartProgress;
 use crate::run::{Course, Run};
 
 /// A backfill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackfillStatus {
+    /// The step.
+    #[serde(default)]
+    pub step: String,
     /// The step.
     #[serde(default)]
     pub step: String,
@@ -31,6 +35,12 @@ pub struct BackfillStatus {
     pub chunks: u64,
     /// Rows in quarantine.
     pub quarantined: u64,
+    /// Sessions that work on it, or wait between two chunks.
+    #[serde(default)]
+    pub workers: u16,
+    /// Each partition by itself; empty where the table has none.
+    #[serde(default)]
+    pub parts: Vec<PartProgress>,
     /// Seconds left if it goes on as in its best stretch.
     pub eta_low_s: Option<u64>,
     /// Seconds left if it goes on as in its worst.
@@ -78,12 +88,15 @@ impl BackfillStatus {
     pub(super) fn of(run: &Run, view: &BackfillView) -> Self {
         Self {
             step: view.task.step.to_string(),
+            step: view.task.step.to_string(),
             rows_done: view.progress.rows_done,
             rows_total: view.progress.rows_total,
             rows_per_second: view.rate,
             elapsed_ms: millis(view.elapsed),
             chunks: view.progress.chunks,
             quarantined: view.progress.quarantined,
+            workers: view.progress.workers,
+            parts: view.progress.parts.clone(),
             eta_low_s: view.eta.map(|eta| eta.low.as_secs()),
             eta_high_s: view.eta.map(|eta| eta.high.as_secs()),
             pace: view.pace.effective.0,
@@ -97,6 +110,7 @@ impl BackfillStatus {
     /// Plain lines, for people.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.line()];
+        lines.extend(self.parts.iter().filter_map(part_line));
         let whole = Duration::from_millis(self.whole_ms);
         let lost: Vec<_> = self
             .lost
@@ -128,15 +142,33 @@ impl BackfillStatus {
             _ => "unknown".into(),
         };
         format!(
-            "backfill {}/{} rows, {rate} rows/s, ETA {eta}, pace {}%{}",
+            "backfill {}/{} rows, {rate} rows/s, ETA {eta}, pace {}%{}{}",
             format::count(self.rows_done),
             format::count(self.rows_total),
             self.pace,
             self.reason
                 .as_ref()
-                .map_or(String::new(), |why| format!(" ({why})"))
+                .map_or(String::new(), |why| format!(" ({why})")),
+            match self.workers {
+                0 | 1 => String::new(),
+                several => format!(", {several} workers"),
+            },
         )
     }
+}
+
+/// Partitions that are neither untouched nor done.
+fn part_line(part: &PartProgress) -> Option<String> {
+    let under_way = part.rows_done > 0 && !part.done;
+    under_way.then(|| {
+        format!(
+            "  partition {}: {}/{} rows, {} swept",
+            part.name,
+            format::count(part.rows_done),
+            format::count(part.rows_total),
+            format::count(part.swept),
+        )
+    })
 }
 
 fn lost(course: &Course) -> Vec<LostStatus> {

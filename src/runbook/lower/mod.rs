@@ -5,6 +5,7 @@
 //! is still looked at; a runbook comes out only where nothing was told.
 
 mod action;
+mod backfill;
 mod compatible;
 mod gate;
 mod guard;

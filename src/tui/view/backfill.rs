@@ -28,6 +28,7 @@ pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
             .put(Tone::Warn, format!("last trouble: {trouble}"));
         Line::from(row.fit(width))
     }));
+    lines.extend(parts(scene, view).map(|row| Line::from(row.fit(width))));
     lines.push(lost(scene, view).fit(width).into());
     lines
 }
@@ -85,6 +86,10 @@ fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
         .put(Tone::Plain, format::count(view.progress.chunk_rows.into()))
         .put(Tone::Quiet, " rows, ")
         .put(Tone::Plain, format::duration(view.progress.last_chunk));
+    let row = match view.progress.workers {
+        0 | 1 => row,
+        several => row.put(Tone::Plain, format!(", {several} workers")),
+    };
     let wal = scene.snapshot.readings.wal_rate.value();
     let wal = wal.map_or("unknown".into(), |rate| {
         format!("{}/s", format::bytes(*rate))
@@ -110,6 +115,23 @@ fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {
     let row = counted(row, "swept ", p.swept, Tone::Plain);
     let row = counted(row, "quarantined ", p.quarantined, Tone::Bad);
     counted(row, "conflicts ", p.conflicts, Tone::Note)
+}
+
+/// How many partitions are done, and those under way.
+fn parts(scene: &Scene<'_>, view: &BackfillView) -> Option<Row> {
+    let parts = &view.progress.parts;
+    let done = parts.iter().filter(|part| part.done).count();
+    let row = scene.row().gap(1).put(Tone::Quiet, "partitions ");
+    let row = row.put(Tone::Plain, format!("{done} of {} done", parts.len()));
+    let under_way = parts.iter().filter(|part| !part.done && part.rows_done > 0);
+    let row = under_way.fold(row, |row, part| {
+        let rows = if part.copied { part.swept } else { part.rows_done };
+        let share = rows as f64 / part.rows_total.max(1) as f64;
+        let word = if part.copied { " swept " } else { " " };
+        let share = format::share(share.min(1.0));
+        row.put(Tone::Plain, format!(", {}{word}{share}", part.name))
+    });
+    (!parts.is_empty()).then_some(row)
 }
 
 /// Time of the step that was not worked, by reason, worst first.

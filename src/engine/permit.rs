@@ -1,0 +1,98 @@
+//! Whether a person may ask for something, and has seen what it rests on.
+//!
+//! Owns permissions and the comparison of what was seen with what is; a hold is
+//! accepted from anyone at any time. The loser of a race learns who was first.
+
+use jiff::Timestamp;
+
+use super::intent::Refusal;
+use super::message::{Ask, Intent};
+use crate::reading::elapsed;
+use crate::run::Run;
+use crate::run::event::Seq;
+use crate::runbook::{Permission, Role};
+
+/// Whether the person may. A runbook without roles lets everybody who can
+/// reach the journal; one with roles wants one that can.
+fn permitted(run: &Run, intent: &Intent) -> Result<(), Refusal> {
+    let wanted = match &intent.ask {
+        Ask::Hold { .. } => return Ok(()),
+        Ask::Sign { .. } => Permission::Sign,
+        Ask::Waive { .. } => Permission::Waive,
+        Ask::Rollback { .. } | Ask::Unwind { .. } => Permission::Rollback,
+        _ => Permission::Advance,
+    };
+    let roles = &run.plan.body.roles;
+    let able: Vec<_> = roles.iter().filter(|r| r.can.contains(&wanted)).collect();
+    let fills = |role: &&Role| {
+        role.members
+            .iter()
+            .any(|member| intent.roles.contains(member))
+    };
+    if roles.is_empty() || able.iter().any(fills) {
+        return Ok(());
+    }
+    let names: Vec<_> = able.iter().map(|role| role.id.as_str()).collect();
+    Err(match names.as_slice() {
+        [] => format!("no role of the runbook may {}", intent.ask.verb()),
+        names => format!(
+            "{} may not {}: it takes {}",
+            intent.by,
+            intent.ask.verb(),
+            names.join(" or ")
+        ),
+    })
+}
+
+/// Whether the person may ask for it, and has seen what it rests on.
+pub(super) fn allowed(run: &Run, intent: &Intent, now: Timestamp) -> Result<(), Refusal> {
+    permitted(run, intent)?;
+    fresh(run, intent, now)
+}
+
+/// Whether the person had seen what a decision like this has to rest on. What
+/// slows or stops, and what only sets the pace, is taken from anyone who looks
+/// or does not; everything else, replayed later, would decide something new.
+fn fresh(run: &Run, intent: &Intent, now: Timestamp) -> Result<(), Refusal> {
+    if matches!(
+        intent.ask,
+        Ask::Hold { .. }
+            | Ask::Pause
+            | Ask::Resume
+            | Ask::Pace { .. }
+            | Ask::Workers { .. }
+            | Ask::Cancel { .. }
+    ) {
+        return Ok(());
+    }
+    match intent.saw {
+        None => Err(format!(
+            "a {} has to say what was seen: look first",
+            intent.ask.verb()
+        )),
+        Some(saw) if saw < run.material => Err(outdated(run, saw, now)),
+        _ => Ok(()),
+    }
+}
+
+/// Who was first, and what they did; where it was nobody, what has changed.
+pub(super) fn outdated(run: &Run, saw: Seq, now: Timestamp) -> Refusal {
+    match run.deeds.iter().find(|deed| deed.seq > saw) {
+        Some(deed) => {
+            let (by, did, ago) = (&deed.by, &deed.did, ago(deed.at, now));
+            format!("{by} {did} {ago} before: look again")
+        }
+        None => format!(
+            "things have changed since you looked (event {} came after {saw}): look again",
+            run.material
+        ),
+    }
+}
+
+/// Whole seconds, or minutes from two on.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+    match elapsed(at, now).as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}

@@ -11,5 +11,6 @@ pub mod format;
 pub mod grants;
 pub mod oneline;
 pub mod plan;
+pub mod preflight;
 pub mod sentence;
 pub mod status;

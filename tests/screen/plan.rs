@@ -150,6 +150,7 @@ fn copy() -> Action {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     })
 }
@@ -286,10 +287,7 @@ fn role(id: &str, can: &[Permission], contact: Option<&str>) -> Role {
 
 /// The plan.
 pub(crate) fn plan() -> Plan {
-    let size = TableSize {
-        rows: Some(20_000_000),
-        bytes: 3_400_000_000,
-    };
+    let size = TableSize::plain(Some(20_000_000), 3_400_000_000);
     Plan {
         body: Body {
             format: 1,

@@ -53,6 +53,7 @@ mod range;
 mod served;
 mod site;
 mod sweep;
+mod vacuum;
 mod worker;
 
 /// Rows of the first chunk of all: its cost a row is not known yet.
@@ -108,6 +109,17 @@ where
     S: Future<Output = Result<Session, Fault>> + Send + 'static,
 {
     let open: crew::Open = Box::new(move || Box::pin(open()));
+    let Some(vacuum) = job.spec.vacuum else {
+        let crew = crew::Crew::gather(open, job, control, Box::new(progress));
+        return crew.await?.run().await;
+    };
+    let (table, limit) = (job.table.clone(), vacuum.dead_tuples);
+    let keeper = vacuum::Keeper::new(open().await?, table, limit, control).await?;
+    let (keeper, control, said) = keeper;
+    let progress = vacuum::with_words(said, progress);
     let crew = crew::Crew::gather(open, job, control, Box::new(progress)).await?;
-    crew.run().await
+    tokio::select! {
+        ended = crew.run() => ended,
+        never = keeper.keep() => match never {},
+    }
 }

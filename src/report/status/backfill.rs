@@ -20,9 +20,6 @@ pub struct BackfillStatus {
     /// The step.
     #[serde(default)]
     pub step: String,
-    /// The step.
-    #[serde(default)]
-    pub step: String,
     /// Rows visited by key.
     pub rows_done: u64,
     /// Estimated rows of the table.
@@ -87,7 +84,6 @@ impl BackfillStatus {
     /// What a snapshot says of it.
     pub(super) fn of(run: &Run, view: &BackfillView) -> Self {
         Self {
-            step: view.task.step.to_string(),
             step: view.task.step.to_string(),
             rows_done: view.progress.rows_done,
             rows_total: view.progress.rows_total,

@@ -29,6 +29,10 @@ pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
         Line::from(row.fit(width))
     }));
     lines.extend(parts(scene, view).map(|row| Line::from(row.fit(width))));
+    lines.extend(view.progress.vacuum.iter().map(|said| {
+        let row = scene.row().gap(1).put(Tone::Quiet, said);
+        Line::from(row.fit(width))
+    }));
     lines.push(lost(scene, view).fit(width).into());
     lines
 }

@@ -24,6 +24,7 @@ mod paced;
 mod program;
 mod refused;
 mod stage;
+mod taken;
 #[path = "../postgres/targets.rs"]
 #[allow(dead_code, reason = "shared with tests/postgres")]
 mod targets;

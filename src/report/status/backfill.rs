@@ -32,6 +32,9 @@ pub struct BackfillStatus {
     pub chunks: u64,
     /// Rows in quarantine.
     pub quarantined: u64,
+    /// The newest of them, each its key and its error.
+    #[serde(default)]
+    pub aside: Vec<(String, String)>,
     /// Sessions that work on it, or wait between two chunks.
     #[serde(default)]
     pub workers: u16,
@@ -91,6 +94,7 @@ impl BackfillStatus {
             elapsed_ms: millis(view.elapsed),
             chunks: view.progress.chunks,
             quarantined: view.progress.quarantined,
+            aside: view.progress.aside.clone(),
             workers: view.progress.workers,
             parts: view.progress.parts.clone(),
             eta_low_s: view.eta.map(|eta| eta.low.as_secs()),
@@ -107,6 +111,8 @@ impl BackfillStatus {
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.line()];
         lines.extend(self.parts.iter().filter_map(part_line));
+        let aside = self.aside.iter();
+        lines.extend(aside.map(|(key, why)| format!("  in quarantine: {key}: {why}")));
         let whole = Duration::from_millis(self.whole_ms);
         let lost: Vec<_> = self
             .lost

@@ -27,8 +27,6 @@ const LATER: &[&str] = &[
     "phase.step.parity.canaries",
     "phase.step.parity.same_row.normalise",
     "phase.step.parity.same_row.known",
-    "phase.step.backfill.into",
-    "phase.step.backfill.walk",
     "guard.http",
     "guard.exec",
     "guard.metric",

@@ -31,6 +31,8 @@ pub enum Verb {
     Check(Check),
     /// Start or resume a runbook's cutover
     Run(Run),
+    /// Lead a run that somebody else leads, or nobody any more
+    TakeOver(TakeOver),
     /// Show a run that somebody leads, from any terminal
     Attach(Attach),
     /// Show where a run stands
@@ -83,6 +85,8 @@ pub enum Request {
     Rollback(Rollback),
     /// Take every phase back, to the start
     Unwind(Unwind),
+    /// As the lead: hand over to who asks to take over
+    Consent(Consent),
 }
 
 /// `demo`.
@@ -178,6 +182,27 @@ pub struct Remote {
     pub run: Option<String>,
 }
 
+/// `take-over`. The plan is in the journal; the places that it names are looked up
+/// here, as `run` would.
+#[derive(Debug, Args)]
+pub struct TakeOver {
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+    /// Take it from a lead that is alive, whatever they want; stays visible for ever
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Without a reason: how long to wait for the lead's consent, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub wait: u64,
+    /// No screen: plain lines, and waits where a person is needed
+    #[arg(long)]
+    pub headless: bool,
+    /// How the screen looks.
+    #[command(flatten)]
+    pub look: Look,
+}
+
 /// `grants`.
 #[derive(Debug, Args)]
 pub struct Grants {
@@ -205,6 +230,17 @@ pub struct Attach {
     /// How the screen looks.
     #[command(flatten)]
     pub look: Look,
+}
+
+/// `consent`.
+#[derive(Debug, Args)]
+pub struct Consent {
+    /// Keep the lead
+    #[arg(long)]
+    pub no: bool,
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// `status`.

@@ -74,7 +74,15 @@ pub(super) async fn find(remote: &Remote, purpose: Purpose) -> color_eyre::Resul
         Some(id) => RunId(id.clone()),
         None => only_run(&session).await?,
     };
-    let events = journal::events(&session, &id, &Head::default()).await?;
+    see(session, &id).await
+}
+
+/// How a run stands, by a session on its journal's database.
+///
+/// # Errors
+/// No such run there, or a journal that cannot be followed.
+pub(super) async fn see(session: Session, id: &RunId) -> color_eyre::Result<Seen> {
+    let events = journal::events(&session, id, &Head::default()).await?;
     let run = fold(&events)?.ok_or_else(|| eyre!("there is no run `{}` here", clean(&id.0)))?;
     Ok(Seen {
         session,
@@ -265,6 +273,10 @@ pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
                 reason: rollback.reason.clone(),
             };
             (&rollback.remote, ask)
+        }
+        Verb::Consent(consent) => {
+            let answer = if consent.no { Answer::NoGo } else { Answer::Go };
+            (&consent.remote, Ask::Consent { to: None, answer })
         }
         Verb::Unwind(unwind) => {
             let reason = unwind.reason.clone();

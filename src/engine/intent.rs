@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use super::memory::Memory;
 use super::message::{Ask, Decision, Effect, Intent, Reply};
 use super::permit::{self, ago};
-use super::{advance, gate, proceed, rollback};
+use super::{advance, gate, lead, proceed, rollback};
 use crate::run::again::Again;
-use crate::run::{Run, evolve};
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
+use crate::run::{Run, evolve};
 use crate::runbook::{Condition, GateId, MAX_WORKERS, Permission, RoleId, StepId};
 
 /// Why a request was refused: a sentence that says what would help.
@@ -91,6 +91,10 @@ fn events(
         Ask::Answer { step } => Some(answer(run, by, step)?),
         Ask::Rerun { step, what } => Some(rerun(run, by, step, what)?),
         Ask::Resolve { task, done, how } => Some(resolve(run, memory, by, task, *done, how)?),
+        Ask::TakeOver => lead::ask(run, by),
+        Ask::Consent { to, answer } => {
+            Some(lead::consent(run, memory, by, to.as_deref(), *answer)?)
+        }
         Ask::Cancel { task } => {
             cancel(run, memory, task, decision)?;
             None

@@ -199,6 +199,15 @@ pub enum Ask {
         /// Why; never empty.
         how: String,
     },
+    /// Asks the lead to hand the lead over.
+    TakeOver,
+    /// The lead's answer to that.
+    Consent {
+        /// Whom it answers; absent: whoever asks.
+        to: Option<String>,
+        /// GO hands it over.
+        answer: Answer,
+    },
     /// Cancels a statement that runs, after a hold.
     Cancel {
         /// The task.
@@ -224,6 +233,8 @@ impl Ask {
             Self::Answer { .. } => "answer",
             Self::Rerun { .. } => "rerun",
             Self::Resolve { .. } => "resolve",
+            Self::TakeOver => "take-over",
+            Self::Consent { .. } => "consent",
             Self::Cancel { .. } => "cancel",
         }
     }

@@ -449,7 +449,6 @@ impl EventKind {
                 | Self::Soaked { .. }
                 | Self::GuardChanged { .. }
                 | Self::LinkRestored { .. }
-                | Self::LeadAsked { .. }
                 | Self::LeadAnswered { .. }
                 | Self::PaceSet { .. }
                 | Self::WorkersSet { .. }

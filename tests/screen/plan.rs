@@ -9,9 +9,10 @@ use pgcutover::plan::{
 };
 use pgcutover::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
-    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, Parity, ParityGate,
-    Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step, StepId,
-    TableName, Threshold, Triggers, Walk, WeeklySpan, Window, WindowScope, Writes,
+    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, OnDisconnect,
+    Parity, ParityGate, Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction,
+    Stall, Step, StepId, TableName, Threshold, Triggers, Walk, WeeklySpan, Window, WindowScope,
+    Writes,
 };
 
 fn main_connection() -> ConnectionId {
@@ -316,6 +317,7 @@ pub(crate) fn plan() -> Plan {
                         .into(),
                 environment: "production".into(),
                 channel: Some("#cutover-users".into()),
+                on_disconnect: OnDisconnect::GoOn,
             },
             connections: vec![Connection {
                 id: main_connection(),

@@ -42,9 +42,15 @@ fn a_backfill_is_taken_again_and_what_was_compared_behind_it_too() {
         low: key(&["7"]),
         high: None,
     };
-    assert_eq!(world.ask(rerun("copy", some.clone())), Some(Reply::Accepted));
+    assert_eq!(
+        world.ask(rerun("copy", some.clone())),
+        Some(Reply::Accepted)
+    );
     let step = StepId::new("copy");
-    assert_eq!((world.run.reruns[&step].round, &world.run.reruns[&step].what), (1, &some));
+    assert_eq!(
+        (world.run.reruns[&step].round, &world.run.reruns[&step].what),
+        (1, &some)
+    );
     assert_eq!(world.performed(&forward("copy")), 2);
     assert_eq!(world.performed(&forward("emails")), 1, "after the backfill");
     let advance = Ask::Advance {
@@ -90,7 +96,10 @@ fn a_rerun_that_fails_holds_and_can_be_taken_back() {
     world.ask(Ask::Release);
     world.advance("backfill");
     world.succeed(&forward("add-column"));
-    assert!(world.run.reruns.is_empty(), "another attempt is whole again");
+    assert!(
+        world.run.reruns.is_empty(),
+        "another attempt is whole again"
+    );
 }
 
 #[test]
@@ -125,7 +134,10 @@ fn what_cannot_be_taken_again_says_why() {
     world.succeed(&forward("emails"));
     let why = refused(&mut world, rerun("emails", Again::Quarantined));
     assert!(why.contains("as a whole"), "{why}");
-    assert_eq!(world.ask(rerun("emails", Again::Whole)), Some(Reply::Accepted));
+    assert_eq!(
+        world.ask(rerun("emails", Again::Whole)),
+        Some(Reply::Accepted)
+    );
     assert_eq!(world.state(&forward("emails")), Some(&TaskState::Running));
     assert_eq!(
         world.ask_as("bo", rerun("copy", Again::Whole)).is_some(),

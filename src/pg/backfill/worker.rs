@@ -227,7 +227,10 @@ impl Worker {
         if failure.rows > 0 && is_about_a_row(&failure.fault) {
             self.isolate(failure).await?;
         } else {
-            if matches!(failure.fault.trouble, Trouble::Cancelled | Trouble::Deadline) {
+            if matches!(
+                failure.fault.trouble,
+                Trouble::Cancelled | Trouble::Deadline
+            ) {
                 self.check_key().await?;
             }
             if self.hand.cadence.conflict(failure.fault).await? == Pass::Stop {

@@ -57,9 +57,9 @@ pub(crate) fn unfit(run: &Run, step: &StepId, what: &Again) -> Option<String> {
     }
     let reached = matches!(run.place, Place::In(current) if place.phase <= current);
     match place.step.action() {
-        _ if place.in_rollback || !reached => {
-            Some(format!("step `{step}` is not of this phase or one before it"))
-        }
+        _ if place.in_rollback || !reached => Some(format!(
+            "step `{step}` is not of this phase or one before it"
+        )),
         Action::Backfill(backfill) => {
             let width = backfill.key.len();
             let fits = |key: &Option<Vec<String>>| key.as_ref().is_none_or(|k| k.len() == width);
@@ -72,9 +72,9 @@ pub(crate) fn unfit(run: &Run, step: &StepId, what: &Again) -> Option<String> {
                 _ => None,
             }
         }
-        Action::Parity(_) if *what != Again::Whole => {
-            Some(format!("step `{step}` compares: it is taken again as a whole"))
-        }
+        Action::Parity(_) if *what != Again::Whole => Some(format!(
+            "step `{step}` compares: it is taken again as a whole"
+        )),
         Action::Parity(_) if !run.is_done(&Task::forward(step.clone())) => Some(not_done(step)),
         Action::Parity(_) => None,
         _ => Some(format!("step `{step}` is no backfill and no comparison")),

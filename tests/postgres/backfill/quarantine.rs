@@ -140,14 +140,22 @@ async fn rows_in_quarantine_are_tried_again_on_demand() {
     };
     let summary = finish(&database, again.clone()).await;
     assert_eq!(
-        (summary.rows_visited, summary.rows_written, summary.quarantined),
+        (
+            summary.rows_visited,
+            summary.rows_written,
+            summary.quarantined
+        ),
         (3, 2, 1)
     );
     let left = "SELECT key[1]::bigint FROM pgcutover.quarantine";
     assert_eq!(ask(&database, left).await, 7);
     let gone = "DELETE FROM users WHERE id = 7";
     database.client.batch_execute(gone).await.unwrap();
-    assert_eq!(finish(&database, again).await.quarantined, 0, "a row that is gone fails no more");
+    assert_eq!(
+        finish(&database, again).await.quarantined,
+        0,
+        "a row that is gone fails no more"
+    );
 }
 
 #[tokio::test]
@@ -172,9 +180,6 @@ async fn a_wrong_transformation_is_made_again_where_it_was_wrong() {
     );
     let left = "SELECT sum(id)::bigint FROM users WHERE new = 'wrong'";
     assert_eq!(ask(&database, left).await, 10 + 41);
-    let whole = Job {
-        round: 2,
-        ..job()
-    };
+    let whole = Job { round: 2, ..job() };
     assert_eq!(finish(&database, whole).await.rows_written, 2);
 }

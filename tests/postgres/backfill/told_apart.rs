@@ -54,10 +54,21 @@ async fn what_a_person_has_to_mend_is_told_for_what_it_is() {
     ] {
         let database = failing(code, 1).await;
         let fault = run(&database, job()).await.0.unwrap_err();
-        assert_eq!((fault.trouble, fault.sqlstate.as_deref()), (trouble, Some(code)));
-        assert_eq!(wrong(&database).await, 40, "{code}: what was done stays done");
+        assert_eq!(
+            (fault.trouble, fault.sqlstate.as_deref()),
+            (trouble, Some(code))
+        );
+        assert_eq!(
+            wrong(&database).await,
+            40,
+            "{code}: what was done stays done"
+        );
         let summary = finish(&database, job()).await;
-        assert_eq!((summary.rows_written, summary.quarantined), (60, 0), "{code}");
+        assert_eq!(
+            (summary.rows_written, summary.quarantined),
+            (60, 0),
+            "{code}"
+        );
     }
 }
 

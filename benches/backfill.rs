@@ -75,7 +75,11 @@ async fn main() {
     let mut all = Vec::new();
     for round in 0..rounds {
         let told = one_round(&client, &dsn, rows, round).await;
-        println!("round {round}: big UPDATE {:.0} rows/s{}", told.update, words(&told));
+        println!(
+            "round {round}: big UPDATE {:.0} rows/s{}",
+            told.update,
+            words(&told)
+        );
         all.push(told);
     }
     for workers in [1, 2] {
@@ -236,7 +240,10 @@ async fn run_backfill(
     let copied = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&copied);
     let verbose = std::env::var_os("CHUNKS").is_some();
-    let job = job(rows, i32::try_from(round * 10).unwrap() + i32::from(workers));
+    let job = job(
+        rows,
+        i32::try_from(round * 10).unwrap() + i32::from(workers),
+    );
     let ended = backfill::run(session, job, control, move |progress| {
         if verbose {
             println!(

@@ -4,6 +4,9 @@
 //! The lead publishes it once a second, so every terminal reads the same words
 //! and figures that are on the lead's screen.
 
+mod attached;
+
+pub use attached::AttachedStatus;
 use serde::{Deserialize, Serialize};
 
 use super::format;
@@ -55,6 +58,9 @@ pub struct Status {
     pub gates: Vec<GateStatus>,
     /// The guards, in file order.
     pub guards: Vec<GuardStatus>,
+    /// The other terminals that are attached; `null` where nobody knows.
+    #[serde(default)]
+    pub attached: Option<Vec<AttachedStatus>>,
 }
 
 /// A backfill.
@@ -165,6 +171,7 @@ impl Status {
                 .iter()
                 .map(|view| guard(view, snapshot))
                 .collect(),
+            attached: attached::of(snapshot),
         }
     }
 

@@ -55,6 +55,8 @@ pub enum Panel {
     Parity,
     /// The runbook's notes.
     Notes,
+    /// Who is attached; only ever as a page.
+    People,
     /// The debug log; only ever as a page.
     Log,
     /// Answers to requests.
@@ -106,6 +108,7 @@ const ALL: [Panel; PANELS] = [
     Panel::Detail,
     Panel::Parity,
     Panel::Notes,
+    Panel::People,
     Panel::Log,
     Panel::Message,
     Panel::Footer,

@@ -41,6 +41,7 @@ pub mod run;
 pub mod runbook;
 pub mod sandbox;
 pub mod seam;
+pub mod secret;
 pub mod store;
 pub mod text;
 pub mod tui;

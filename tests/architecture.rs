@@ -13,11 +13,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("digest", &[]),
     ("text", &[]),
     ("seam", &[]),
+    ("secret", &[]),
     ("cli", &[]),
     ("clock", &[]),
     ("reading", &[]),
     // The pure core: runbook <- plan <- run <- engine.
-    ("runbook", &["digest", "text"]),
+    ("runbook", &["digest", "secret", "text"]),
     ("plan", &["runbook", "digest", "text"]),
     ("run", &["plan", "runbook", "digest"]),
     ("engine", &["run", "plan", "runbook", "reading", "digest"]),
@@ -26,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "store",
         &[
-            "run", "plan", "runbook", "pg", "text", "digest", "seam", "clock",
+            "run", "plan", "runbook", "reading", "pg", "text", "digest", "seam", "clock",
         ],
     ),
     (
@@ -50,7 +51,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "driver",
         &[
             "engine", "run", "plan", "runbook", "reading", "store", "pg", "monitor", "text",
-            "seam", "digest", "clock",
+            "seam", "digest", "clock", "secret",
         ],
     ),
 ];
@@ -71,7 +72,7 @@ const IMPURE: &[&str] = &[
     "Zoned::now",
 ];
 const PURE: &[&str] = &[
-    "digest", "text", "reading", "runbook", "plan", "run", "engine",
+    "digest", "secret", "text", "reading", "runbook", "plan", "run", "engine",
 ];
 
 /// No file is longer than this.

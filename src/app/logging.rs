@@ -1,6 +1,8 @@
 //! Where the program's own debug log goes: to the screen's log page, or to
 //! standard error. The operators' events come from the journal, not from here.
 
+use std::io::{self, IsTerminal};
+
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt, registry};
@@ -24,6 +26,8 @@ pub(super) fn on_screen() {
 /// For a process without one.
 pub(super) fn on_stderr() {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    let lines = lines.with_ansi(colour);
     let _ = registry().with(filter).with(lines).try_init();
 }

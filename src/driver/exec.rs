@@ -6,6 +6,7 @@
 //! command leads a process group of its own, which ends with it on a timeout
 //! and when the future is dropped.
 
+mod hidden;
 mod process;
 
 use std::collections::BTreeMap;

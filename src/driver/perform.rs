@@ -17,7 +17,7 @@ use super::turn::at_now;
 use super::{Driver, Incoming, questions};
 use crate::engine::message::{Effect, Message, Outcome};
 use crate::engine::{hear, proceed};
-use crate::monitor::worst_lag;
+use crate::monitor::guarded;
 use crate::pg::connect::Target;
 use crate::pg::lease::Lease;
 use crate::pg::step::Stop;
@@ -25,7 +25,7 @@ use crate::plan::StepPlace;
 use crate::run::event::{Direction, Task};
 use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::Progress;
-use crate::runbook::{Action, Condition, GateId, Signal, Wait};
+use crate::runbook::{Action, Condition, GateId, Wait};
 
 impl Driver {
     /// Starts what the engine wants done.
@@ -127,9 +127,7 @@ impl Driver {
             return Ok(());
         };
         for guard in &run.plan.body.guards {
-            let value = match guard.signal {
-                Signal::ReplicationLag => worst_lag(&readings.replication, &connection.standbys),
-            };
+            let value = guarded::value(guard, &readings, &connection.standbys);
             let guard = guard.id.clone();
             let measured = Message::Measured { guard, value };
             match self.link.is_up() {

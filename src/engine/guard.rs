@@ -93,9 +93,10 @@ fn climb_by_value(guard: &Guard, state: &mut GuardMemory, value: f64, now: Times
     } else {
         Rung::Quiet
     };
+    let unit = guard.signal.unit();
     state.reason = match limit(guard, state.rung) {
-        Some(limit) => format!("{value:.1}s, above {limit:.1}s"),
-        None => format!("{value:.1}s"),
+        Some(limit) => format!("{}, above {}", unit.show(value), unit.show(limit)),
+        None => unit.show(value),
     };
 }
 
@@ -111,7 +112,7 @@ fn climb_by_absence(guard: &Guard, state: &mut GuardMemory, now: Timestamp) {
         state.rung
     };
     state.reason = match &state.value {
-        Reading::Absent { why, .. } => format!("unknown: {}", why.word()),
+        Reading::Absent { why, .. } => format!("unknown: {}", why.detail()),
         Reading::Measured { .. } => "unknown: the last value is too old".into(),
     };
 }

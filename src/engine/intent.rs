@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use super::memory::Memory;
 use super::message::{Ask, Decision, Effect, Intent, Reply};
 use super::permit::{self, ago};
-use super::{advance, gate, proceed, rollback};
-use crate::run::Run;
+use super::{advance, gate, lead, proceed, rollback};
+use crate::run::again::Again;
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
-use crate::runbook::{Condition, GateId, Permission, RoleId, StepId};
+use crate::run::{Run, evolve};
+use crate::runbook::{Condition, GateId, MAX_WORKERS, Permission, RoleId, StepId};
 
 /// Why a request was refused: a sentence that says what would help.
 pub type Refusal = String;
@@ -70,6 +71,7 @@ fn events(
         Ask::Pause => Some(pause(run, by, now)?),
         Ask::Resume => Some(resume(run, by)?),
         Ask::Pace { pace } => Some(set_pace(run, by, *pace)?),
+        Ask::Workers { workers } => Some(set_workers(run, by, *workers)?),
         Ask::Sign {
             gate,
             seat,
@@ -87,7 +89,12 @@ fn events(
         Ask::Rollback { phase, reason } => Some(rollback::phase(run, by, phase, reason.clone())?),
         Ask::Unwind { reason } => Some(rollback::unwind(run, by, reason.clone())?),
         Ask::Answer { step } => Some(answer(run, by, step)?),
+        Ask::Rerun { step, what } => Some(rerun(run, by, step, what)?),
         Ask::Resolve { task, done, how } => Some(resolve(run, memory, by, task, *done, how)?),
+        Ask::TakeOver => lead::ask(run, by),
+        Ask::Consent { to, answer } => {
+            Some(lead::consent(run, memory, by, to.as_deref(), *answer)?)
+        }
         Ask::Cancel { task } => {
             cancel(run, memory, task, decision)?;
             None
@@ -132,6 +139,18 @@ fn set_pace(run: &Run, by: Actor, pace: Percent) -> Result<EventKind, Refusal> {
         return Err(format!("the pace is {pace} already"));
     }
     Ok(EventKind::PaceSet { by, pace })
+}
+
+fn set_workers(run: &Run, by: Actor, workers: u16) -> Result<EventKind, Refusal> {
+    if !(1..=MAX_WORKERS).contains(&workers) {
+        return Err(format!(
+            "a backfill has 1 to {MAX_WORKERS} workers, not {workers}"
+        ));
+    }
+    if run.workers == Some(workers) {
+        return Err(format!("backfills have {workers} already"));
+    }
+    Ok(EventKind::WorkersSet { by, workers })
 }
 
 /// A seat's answer. An exit sign-off counts only after the phase's steps: a
@@ -231,6 +250,23 @@ fn answer(run: &Run, by: Actor, step: &StepId) -> Result<EventKind, Refusal> {
     Ok(EventKind::StepSucceeded {
         task,
         summary: crate::run::event::Summary::Answered { by },
+    })
+}
+
+fn rerun(run: &Run, by: Actor, step: &StepId, what: &Again) -> Result<EventKind, Refusal> {
+    if let Some(why) = evolve::again::unfit(run, step, what) {
+        return Err(why);
+    }
+    if let Some(irreversible) = run.past_no_return() {
+        return Err(format!(
+            "step `{}` cannot be taken back: what is done again may not fit what it left",
+            irreversible.id()
+        ));
+    }
+    Ok(EventKind::StepReopened {
+        step: step.clone(),
+        what: what.clone(),
+        by,
     })
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::reading::Reading;
 use crate::reading::attended::Attendee;
+use crate::run::again::Again;
 use crate::run::event::{Answer, EventKind, Percent, Seq, Summary, Task, Verdict};
 use crate::run::fault::Fault;
 use crate::run::progress::Progress;
@@ -57,7 +58,7 @@ pub enum Message {
     Measured {
         /// The guard.
         guard: GuardId,
-        /// In the threshold's unit (seconds for durations), or why there is none.
+        /// In the unit of the guard's signal, or why there is none.
         value: Reading<f64>,
     },
     /// The roll of attached terminals was called.
@@ -137,6 +138,11 @@ pub enum Ask {
         /// 1 to 100.
         pace: Percent,
     },
+    /// Sets how many sessions a backfill works with.
+    Workers {
+        /// 1 to [`crate::runbook::MAX_WORKERS`].
+        workers: u16,
+    },
     /// Crosses the boundary into this phase; past the last one, ends the run.
     Advance {
         /// The phase that the person saw named.
@@ -177,6 +183,13 @@ pub enum Ask {
         /// The step.
         step: StepId,
     },
+    /// Takes a finished backfill or comparison again.
+    Rerun {
+        /// The step.
+        step: StepId,
+        /// Which rows.
+        what: Again,
+    },
     /// Settles a task that failed or is in doubt.
     Resolve {
         /// The task.
@@ -185,6 +198,15 @@ pub enum Ask {
         done: bool,
         /// Why; never empty.
         how: String,
+    },
+    /// Asks the lead to hand the lead over.
+    TakeOver,
+    /// The lead's answer to that.
+    Consent {
+        /// Whom it answers; absent: whoever asks.
+        to: Option<String>,
+        /// GO hands it over.
+        answer: Answer,
     },
     /// Cancels a statement that runs, after a hold.
     Cancel {
@@ -202,13 +224,17 @@ impl Ask {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Pace { .. } => "pace",
+            Self::Workers { .. } => "workers",
             Self::Advance { .. } => "advance",
             Self::Sign { .. } => "sign",
             Self::Waive { .. } => "waive",
             Self::Rollback { .. } => "rollback",
             Self::Unwind { .. } => "unwind",
             Self::Answer { .. } => "answer",
+            Self::Rerun { .. } => "rerun",
             Self::Resolve { .. } => "resolve",
+            Self::TakeOver => "take-over",
+            Self::Consent { .. } => "consent",
             Self::Cancel { .. } => "cancel",
         }
     }

@@ -19,6 +19,7 @@ use crate::reading::{Reading, elapsed};
 use crate::run::Run;
 use crate::run::event::{Event, Evidence, Percent, Rung, Task};
 use crate::run::progress::{BackfillProgress, Progress};
+use crate::runbook::unit::Unit;
 use crate::runbook::{GateId, GuardId};
 
 /// One picture of a run.
@@ -55,6 +56,8 @@ pub struct Snapshot {
     /// What taking the current phase back would take, from the journal's own
     /// durations and the plan.
     pub undo: UndoView,
+    /// What taking every phase back would take, to the start.
+    pub unwind: UndoView,
     /// What the monitor last said.
     pub readings: Readings,
     /// Answers to this terminal's intents, oldest first; at most 20.
@@ -243,7 +246,9 @@ pub struct GuardView {
     pub guard: GuardId,
     /// What it measures, in the screen's words: `replay lag`.
     pub signal: &'static str,
-    /// The newest value, in the threshold's unit.
+    /// The unit of its value and limit.
+    pub unit: Unit,
+    /// The newest value, in that unit.
     pub value: Reading<f64>,
     /// Where it stands.
     pub rung: Rung,
@@ -301,7 +306,7 @@ pub struct PaceView {
     pub taken: Vec<(String, Percent)>,
 }
 
-/// What taking the current phase back would take.
+/// What a way back would take: of the current phase, or of all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UndoView {
     /// Tasks, in order; empty where there is nothing to take back.

@@ -85,7 +85,8 @@ impl Link {
     }
 }
 
-fn missed(fault: Fault) -> Missed {
+/// What a fault means for the one signal, or for the session.
+pub(super) fn missed(fault: Fault) -> Missed {
     Missed::Absent(match fault.trouble {
         Trouble::ConnectionLost | Trouble::Unavailable => return Missed::Lost(fault.message),
         Trouble::Privilege => Absence::NoPrivilege,

@@ -6,29 +6,34 @@
 //! - `poll`: the loop, three tiers (1 s, 5 s, 60 s), reconnecting.
 //! - `link`: one session, each query under a deadline of our own.
 //! - `signals`, `replication`, `heartbeat`: what is asked and what it means.
-//! - [`blocking`]: the tree of who blocks whom. [`lag`]: one number for guards.
+//! - `wanted`: what is asked only because a guard wants it; `probes`: guards'
+//!   own queries, each on a session of its own.
+//! - [`blocking`]: the tree of who blocks whom.
+//! - [`guarded`]: one number for each guard.
 //!
 //! What is known is published as a whole, each signal measured or absent by
 //! itself; the newest wins. Times are this machine's: a reading's age is how
 //! long ago we heard it.
 
 pub mod blocking;
+pub mod guarded;
 mod heartbeat;
-pub mod lag;
 mod link;
 mod poll;
+mod probes;
 mod replication;
 mod signals;
+mod wanted;
+
+use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use lag::worst_lag;
-
 use crate::pg::connect::Target;
 use crate::reading::server::Readings;
 use crate::run::event::RunId;
-use crate::runbook::Standby;
+use crate::runbook::{ConnectionId, Guard, Standby};
 
 /// What to watch.
 #[derive(Debug, Clone)]
@@ -42,12 +47,16 @@ pub struct Config {
     pub heartbeats: Vec<(String, Target)>,
     /// Whose heartbeat; without a run there is none.
     pub run: Option<RunId>,
+    /// Whose signals are wanted beyond what the screen shows.
+    pub guards: Vec<Guard>,
+    /// Where guards' own queries are asked.
+    pub targets: BTreeMap<ConnectionId, Target>,
 }
 
 /// A running monitor; dropping it ends it and its sessions.
 pub struct Monitor {
     readings: watch::Receiver<Readings>,
-    _task: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 impl Monitor {
@@ -55,11 +64,13 @@ impl Monitor {
     /// absent as not yet asked.
     pub fn start(config: Config) -> Self {
         let (published, readings) = watch::channel(Readings::default());
-        let mut task = JoinSet::new();
-        task.spawn(poll::Poller::new(config, published).run());
+        let mut tasks = JoinSet::new();
+        let target = |on: &ConnectionId| config.targets.get(on).cloned();
+        probes::start(&config.guards, target, &published, &mut tasks);
+        tasks.spawn(poll::Poller::new(config, published).run());
         Self {
             readings,
-            _task: task,
+            _tasks: tasks,
         }
     }
 

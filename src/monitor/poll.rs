@@ -11,6 +11,7 @@ use super::heartbeat::{self, Heartbeats};
 use super::link::{Link, Missed};
 use super::replication::{self, Tracker};
 use super::signals::{self, WalRate};
+use super::wanted::{self, Wanted, due};
 use crate::clock;
 use crate::reading::server::{Readings, Replica};
 use crate::reading::{Absence, Reading};
@@ -32,6 +33,7 @@ pub(super) struct Poller {
     published: watch::Sender<Readings>,
     wal: WalRate,
     standbys: Tracker,
+    wanted: Wanted,
 }
 
 impl Poller {
@@ -42,6 +44,7 @@ impl Poller {
             .as_ref()
             .map(|run| Heartbeats::follow(run, reachable));
         Self {
+            wanted: Wanted::by(&config.guards, TICK),
             config,
             heartbeats,
             readings: Readings::default(),
@@ -77,7 +80,7 @@ impl Poller {
             if let Err(why) = self.poll(&mut link, tick).await {
                 return why;
             }
-            self.published.send_replace(self.readings.clone());
+            self.publish();
         }
         unreachable!("the ticks do not end")
     }
@@ -96,8 +99,35 @@ impl Poller {
         let replication = self.replication(link).await;
         put(&mut self.readings.replication, replication)?;
         put(&mut self.readings.locks, signals::locks(link).await)?;
-        if tick.is_multiple_of(SECOND_TIER) {
+        if tick.is_multiple_of(SECOND_TIER) || due(self.wanted.activity, tick) {
             put(&mut self.readings.activity, signals::activity(link).await)?;
+        }
+        self.poll_wanted(link, tick).await
+    }
+
+    /// What guards ask for beyond what the screen shows.
+    async fn poll_wanted(&mut self, link: &mut Link, tick: u64) -> Result<(), String> {
+        let Readings {
+            archive_queue,
+            slots,
+            horizon,
+            dead_tuples,
+            ..
+        } = &mut self.readings;
+        if due(self.wanted.archive, tick) {
+            put(archive_queue, wanted::archive_queue(link).await)?;
+        }
+        if due(self.wanted.slots, tick) {
+            put(slots, wanted::slots(link).await)?;
+        }
+        if due(self.wanted.horizon, tick) {
+            put(horizon, wanted::horizon(link).await)?;
+        }
+        for (table, every) in &self.wanted.dead_tuples {
+            if due(*every, tick) {
+                let reading = dead_tuples.entry(table.to_string()).or_default();
+                put(reading, wanted::dead_tuples(link, table).await)?;
+            }
         }
         Ok(())
     }
@@ -125,6 +155,12 @@ impl Poller {
             locks,
             wal_rate,
             activity,
+            archive_queue,
+            slots,
+            horizon,
+            dead_tuples,
+            // On sessions of their own.
+            probes: _,
         } = &mut self.readings;
         let why = || Absence::Unreachable(why.to_owned());
         absent(server, why());
@@ -132,12 +168,29 @@ impl Poller {
         absent(locks, why());
         absent(wal_rate, why());
         absent(activity, why());
-        self.published.send_replace(self.readings.clone());
+        absent(archive_queue, why());
+        absent(slots, why());
+        absent(horizon, why());
+        dead_tuples
+            .values_mut()
+            .for_each(|reading| absent(reading, why()));
+        self.publish();
+    }
+
+    /// Everything but the guards' own queries, which are published by themselves.
+    fn publish(&self) {
+        self.published.send_modify(|all| {
+            let probes = std::mem::take(&mut all.probes);
+            *all = Readings {
+                probes,
+                ..self.readings.clone()
+            };
+        });
     }
 }
 
 /// Takes a signal's answer; an error is a lost link.
-fn put<T>(reading: &mut Reading<T>, answer: Result<T, Missed>) -> Result<(), String> {
+pub(super) fn put<T>(reading: &mut Reading<T>, answer: Result<T, Missed>) -> Result<(), String> {
     match answer {
         Ok(value) => *reading = Reading::measured(value, clock::now()),
         Err(Missed::Absent(why)) => absent(reading, why),

@@ -1,13 +1,14 @@
-//! Owns a boolean question to the database (`done_when`, a gate's query); never
-//! takes no answer for an answer.
+//! Owns a question to the database with one answer: a boolean (`done_when`, a
+//! gate's query) or a number (a guard's); never takes no answer for an answer.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{FromSqlOwned, Type};
 use tokio_postgres::{Client, Error};
 
+use super::number::Number;
 use super::session::{Bounded, Session};
 use crate::run::fault::{Fault, Trouble};
 use crate::text::clean_bounded;
@@ -54,6 +55,19 @@ impl Answer {
     }
 }
 
+/// What a query of one number gave. Only the first says anything.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measure {
+    /// One row, a number; it may be NaN.
+    Number(f64),
+    /// One row, NULL.
+    Null,
+    /// No row.
+    NoRow,
+    /// More than one row.
+    ManyRows,
+}
+
 /// Asks the query, one statement with one boolean column, in a READ ONLY
 /// transaction that is rolled back. The statement is parsed by itself, so it
 /// cannot bring a second one along.
@@ -62,6 +76,54 @@ impl Answer {
 /// What the server says; `Deadline`; `Unexpected` for a query that is not
 /// boolean. After `ConnectionLost` the session is of no more use.
 pub async fn ask(session: &Session, query: &str, deadline: Duration) -> Result<Answer, Fault> {
+    Ok(match cell::<bool>(session, query, deadline).await? {
+        Cell::Value(true) => Answer::True,
+        Cell::Value(false) => Answer::False,
+        Cell::Null => Answer::Null,
+        Cell::NoRow => Answer::NoRow,
+        Cell::ManyRows => Answer::ManyRows,
+    })
+}
+
+/// As [`ask`], for one column of any numeric type.
+///
+/// # Errors
+/// As [`ask`]; `Unexpected` for a query that gives no number.
+pub async fn measure(session: &Session, query: &str, deadline: Duration) -> Result<Measure, Fault> {
+    Ok(match cell::<Number>(session, query, deadline).await? {
+        Cell::Value(Number(number)) => Measure::Number(number),
+        Cell::Null => Measure::Null,
+        Cell::NoRow => Measure::NoRow,
+        Cell::ManyRows => Measure::ManyRows,
+    })
+}
+
+/// The only column of the only row.
+enum Cell<T> {
+    Value(T),
+    Null,
+    NoRow,
+    ManyRows,
+}
+
+/// What a query may give.
+trait Kind: FromSqlOwned {
+    const WORDS: &'static str;
+}
+
+impl Kind for bool {
+    const WORDS: &'static str = "boolean";
+}
+
+impl Kind for Number {
+    const WORDS: &'static str = "numeric";
+}
+
+async fn cell<T: Kind>(
+    session: &Session,
+    query: &str,
+    deadline: Duration,
+) -> Result<Cell<T>, Fault> {
     let client = session.client();
     let answer = session
         .bounded(deadline, asked(client, query, deadline))
@@ -72,10 +134,10 @@ pub async fn ask(session: &Session, query: &str, deadline: Duration) -> Result<A
     }
     let fault = match answer {
         Ok(Some(answer)) => return Ok(answer),
-        Ok(None) => Fault::new(
-            Trouble::Unexpected,
-            "the query does not give one boolean column",
-        ),
+        Ok(None) => {
+            let message = format!("the query does not give one {} column", T::WORDS);
+            Fault::new(Trouble::Unexpected, message)
+        }
         Err(Bounded::Failed(error)) => session.describe(&error),
         Err(bounded) => bounded.fault(),
     };
@@ -85,8 +147,12 @@ pub async fn ask(session: &Session, query: &str, deadline: Duration) -> Result<A
     })
 }
 
-/// `None` where the query is not boolean.
-async fn asked(client: &Client, query: &str, deadline: Duration) -> Result<Option<Answer>, Error> {
+/// `None` where the query gives something of another kind.
+async fn asked<T: Kind>(
+    client: &Client,
+    query: &str,
+    deadline: Duration,
+) -> Result<Option<Cell<T>>, Error> {
     let timeout = format!("{}ms", (deadline + MARGIN).as_millis());
     let set = "SELECT set_config('statement_timeout', $1, true)";
     let value = [(&timeout as _, Type::TEXT)];
@@ -98,21 +164,18 @@ async fn asked(client: &Client, query: &str, deadline: Duration) -> Result<Optio
     begun.and(limited)?;
     let statement = client.prepare(query).await?;
     match statement.columns() {
-        [column] if *column.type_() == Type::BOOL => {}
+        [column] if T::accepts(column.type_()) => {}
         _ => return Ok(None),
     }
     let nothing: [i32; 0] = [];
     let mut rows = pin!(client.query_raw(&statement, nothing).await?);
     let Some(row) = rows.try_next().await? else {
-        return Ok(Some(Answer::NoRow));
+        return Ok(Some(Cell::NoRow));
     };
-    let answer = match row.get::<_, Option<bool>>(0) {
-        Some(true) => Answer::True,
-        Some(false) => Answer::False,
-        None => Answer::Null,
-    };
-    Ok(Some(match rows.try_next().await? {
-        None => answer,
-        Some(_) => Answer::ManyRows,
+    let value = row.try_get::<_, Option<T>>(0)?;
+    Ok(Some(match (rows.try_next().await?, value) {
+        (Some(_), _) => Cell::ManyRows,
+        (None, Some(value)) => Cell::Value(value),
+        (None, None) => Cell::Null,
     }))
 }

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::{Body, Observed, Phase, Plan, PlannedStep};
 use crate::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
-    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, Manual, NoData, Parity,
-    ParityGate, Permission, PhaseId, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step,
-    StepId, TableName, Threshold, Triggers,
+    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, Manual, NoData,
+    OnDisconnect, Parity, ParityGate, Permission, PhaseId, Reversal, Role, RoleId, Signal,
+    SqlAction, Stall, Step, StepId, TableName, Threshold, Triggers, Walk, Writes,
 };
 
 /// A plan of these phases, one connection, role `lead` held by `ana`, who may
@@ -34,6 +34,7 @@ pub(crate) fn plan(phases: Vec<Phase>) -> Plan {
                 summary: "If in doubt, hold.".into(),
                 environment: "test".into(),
                 channel: None,
+                on_disconnect: OnDisconnect::GoOn,
             },
             connections: vec![Connection {
                 id: main.clone(),
@@ -128,7 +129,8 @@ pub(crate) fn backfill(id: &str) -> PlannedStep {
     let action = Action::Backfill(Backfill {
         table: table(),
         key: vec!["id".into()],
-        set: vec![("email_address".into(), "email".into())],
+        writes: Writes::Set(vec![("email_address".into(), "email".into())]),
+        walk: Walk::Table,
         filter: None,
         chunk: Chunking::default(),
         workers: 1,
@@ -230,7 +232,7 @@ pub(crate) fn lag_guard(id: &str) -> Guard {
     Guard {
         id: GuardId::new(id),
         every: Duration::from_secs(1),
-        signal: Signal::ReplicationLag,
+        signal: Signal::ReplicationLag { standby: None },
         throttle: Some(above(2.0, 0)),
         stall: Some(Stall {
             at: above(10.0, 3),

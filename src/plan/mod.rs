@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256_hex;
 use crate::runbook::{
-    Action, Compatible, Connection, ConnectionId, Cutover, Ddl, Enter, Gate, GateId, Guard, PhaseId, Probe,
-    Reversal, Role, RoleId, Step, StepId, TableName, Window,
+    Action, Compatible, Connection, ConnectionId, Cutover, Ddl, Enter, Gate, GateId, Guard,
+    PhaseId, Probe, Reversal, Role, RoleId, Step, StepId, TableName, Window,
 };
 
 pub mod catalog;
@@ -132,6 +132,10 @@ pub struct Table {
     /// comparison.
     #[serde(default)]
     pub set: Vec<SetColumn>,
+    /// The targets of a copy, in the runbook's order: each with its own key, in
+    /// the order of the runbook's pairs, and the columns that it is given.
+    #[serde(default)]
+    pub into: Vec<Table>,
 }
 
 impl Table {

@@ -2,6 +2,7 @@
 //! activity, write-ahead log. Plain data, made by `monitor`, read by the
 //! engine's guards and by the views. Texts in here are clean (see `text`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,37 @@ pub struct Readings {
     pub wal_rate: Reading<f64>,
     /// Sessions by state.
     pub activity: Reading<Activity>,
+    /// Write-ahead log files that wait for the archiver.
+    pub archive_queue: Reading<u64>,
+    /// Replication slots, by name.
+    pub slots: Reading<Vec<Slot>>,
+    /// What holds vacuum back.
+    pub horizon: Reading<Horizon>,
+    /// Dead share of tables' tuples, by the table as the runbook names it.
+    pub dead_tuples: BTreeMap<String, Reading<f64>>,
+    /// What guards' own queries gave, by guard.
+    pub probes: BTreeMap<String, Reading<f64>>,
+}
+
+/// A replication slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Its name.
+    pub name: String,
+    /// The log that it needed is gone.
+    pub lost: bool,
+    /// Bytes of write-ahead log that it keeps, where it keeps any.
+    pub retained: Option<u64>,
+}
+
+/// The oldest snapshot that keeps vacuum from removing dead rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Horizon {
+    /// Its age in transactions; 0 where there is none.
+    pub age: u64,
+    /// Whose it is: `session 4711 psql idle in transaction`; empty where there
+    /// is none.
+    pub holder: String,
 }
 
 /// Facts about the server that identify it.
@@ -146,7 +178,7 @@ pub struct SessionId {
 /// Sessions by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {
-    /// Running a statement.
+    /// Running a statement, ours left out.
     pub active: u32,
     /// In a transaction, waiting for their client.
     pub idle_in_transaction: u32,

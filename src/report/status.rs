@@ -15,7 +15,7 @@ use crate::engine::throttle;
 use crate::reading::Reading;
 use crate::run::Run;
 use crate::run::event::{ParitySummary, Summary, Task};
-use crate::run::progress::Progress;
+use crate::run::progress::{PartProgress, Progress};
 use crate::run::{Place, TaskState};
 
 /// The version of the shape.
@@ -81,6 +81,15 @@ pub struct BackfillStatus {
     pub chunks: u64,
     /// Rows in quarantine.
     pub quarantined: u64,
+    /// The newest of them, each its key and its error.
+    #[serde(default)]
+    pub aside: Vec<(String, String)>,
+    /// Sessions that work on it, or wait between two chunks.
+    #[serde(default)]
+    pub workers: u16,
+    /// Each partition by itself; empty where the table has none.
+    #[serde(default)]
+    pub parts: Vec<PartProgress>,
     /// Seconds left if it goes on as in its best stretch.
     pub eta_low_s: Option<u64>,
     /// Seconds left if it goes on as in its worst.
@@ -127,13 +136,20 @@ pub struct GuardStatus {
     pub id: String,
     /// `ok`, `throttle`, `stall` or `hold`.
     pub state: String,
-    /// The value, in the threshold's unit; `null` is unknown, not 0.
+    /// What it measures: `replay lag`.
+    #[serde(default)]
+    pub signal: String,
+    /// The unit of value and limit: `s`, `bytes`, `bytes/s`, `count`, `share`, or
+    /// empty where only the query knows.
+    #[serde(default)]
+    pub unit: String,
+    /// The newest value; `null` is unknown, not 0.
     pub value: Option<f64>,
     /// The next limit above it.
     pub limit: Option<f64>,
     /// Age of the value.
     pub age_ms: Option<u64>,
-    /// Why it stands there; may be empty.
+    /// Why it stands there, in words, with the units.
     #[serde(default)]
     pub reason: String,
 }
@@ -200,6 +216,10 @@ impl Status {
         ];
         lines.extend(self.hold.as_ref().map(|hold| format!("held by {hold}")));
         lines.extend(self.backfill.as_ref().map(backfill_line));
+        let parts = self.backfill.iter().flat_map(|backfill| &backfill.parts);
+        lines.extend(parts.filter_map(part_line));
+        let aside = self.backfill.iter().flat_map(|backfill| &backfill.aside);
+        lines.extend(aside.map(|(key, why)| format!("  in quarantine: {key}: {why}")));
         lines.extend(self.parity.as_ref().map(parity_line));
         for gate in &self.gates {
             lines.push(format!(
@@ -221,15 +241,33 @@ fn backfill_line(backfill: &BackfillStatus) -> String {
         _ => "unknown".into(),
     };
     format!(
-        "backfill {}/{} rows, {rate} rows/s, ETA {eta}, pace {}%{}",
+        "backfill {}/{} rows, {rate} rows/s, ETA {eta}, pace {}%{}{}",
         format::count(backfill.rows_done),
         format::count(backfill.rows_total),
         backfill.pace,
         backfill
             .reason
             .as_ref()
-            .map_or(String::new(), |why| format!(" ({why})"))
+            .map_or(String::new(), |why| format!(" ({why})")),
+        match backfill.workers {
+            0 | 1 => String::new(),
+            several => format!(", {several} workers"),
+        },
     )
+}
+
+/// Partitions that are neither untouched nor done.
+fn part_line(part: &PartProgress) -> Option<String> {
+    let under_way = part.rows_done > 0 && !part.done;
+    under_way.then(|| {
+        format!(
+            "  partition {}: {}/{} rows, {} swept",
+            part.name,
+            format::count(part.rows_done),
+            format::count(part.rows_total),
+            format::count(part.swept),
+        )
+    })
 }
 
 fn parity_line(parity: &ParityStatus) -> String {
@@ -245,13 +283,14 @@ fn parity_line(parity: &ParityStatus) -> String {
 }
 
 fn guard_line(guard: &GuardStatus) -> String {
-    let value = guard
-        .value
-        .map_or("unknown".into(), |value| format!("{value:.1}"));
-    let limit = guard
-        .limit
-        .map_or(String::new(), |limit| format!(", limit {limit:.1}"));
-    format!("guard {}: {} ({value}{limit})", guard.id, guard.state)
+    let reason = match guard.reason.as_str() {
+        "" => "unknown",
+        reason => reason,
+    };
+    format!(
+        "guard {}: {} ({} {reason})",
+        guard.id, guard.state, guard.signal
+    )
 }
 
 fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
@@ -263,6 +302,9 @@ fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
         elapsed_ms: millis(view.elapsed),
         chunks: view.progress.chunks,
         quarantined: view.progress.quarantined,
+        aside: view.progress.aside.clone(),
+        workers: view.progress.workers,
+        parts: view.progress.parts.clone(),
         eta_low_s: view.eta.map(|eta| eta.low.as_secs()),
         eta_high_s: view.eta.map(|eta| eta.high.as_secs()),
         pace: view.pace.effective.0,
@@ -324,12 +366,14 @@ fn guard(view: &GuardView, snapshot: &Snapshot) -> GuardStatus {
     GuardStatus {
         id: view.guard.to_string(),
         state: view.rung.word().to_owned(),
+        signal: view.signal.to_owned(),
+        unit: view.unit.word().to_owned(),
+        reason: view.reason.clone(),
         value: Reading::value(&view.value)
             .copied()
             .filter(|value| value.is_finite()),
         limit: view.limit.map(|(_, limit)| limit),
         age_ms: view.value.age(snapshot.now).map(millis),
-        reason: view.reason.clone(),
     }
 }
 

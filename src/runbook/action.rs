@@ -3,12 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Most sessions that one backfill may have: more of them fight over the same
-/// disk and locks, and take what the application needs.
-pub const MAX_WORKERS: u16 = 16;
+use super::backfill::Backfill;
 
 /// What a step or an undo does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,28 +73,6 @@ pub enum SqlExpect {
     Value(String),
 }
 
-/// `[phase.step.backfill]`: in place, one table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Backfill {
-    /// The table, as written; schema-qualified where the runbook says so.
-    pub table: TableName,
-    /// Its key columns, in the key's order.
-    pub key: Vec<String>,
-    /// Column to SQL expression over the row, in file order.
-    pub set: Vec<(String, String)>,
-    /// Applies in the UPDATE alone.
-    pub filter: Option<String>,
-    /// How large a chunk may be.
-    pub chunk: Chunking,
-    /// Sessions that copy at once, 1 to [`MAX_WORKERS`]; an operator may change
-    /// it. Default 1.
-    pub workers: u16,
-    /// Rows that may fail before the step holds. Default 0.
-    pub max_quarantined: u64,
-    /// Whether the table's triggers may fire.
-    pub triggers: Triggers,
-}
-
 /// A table's name as the runbook gives it, each part unquoted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
@@ -135,17 +110,6 @@ impl Default for Chunking {
             max: 50_000,
         }
     }
-}
-
-/// Whether triggers of the table that are not ours may fire on the backfill.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Triggers {
-    /// Refused by `compile` where there is one.
-    #[default]
-    Refuse,
-    /// Acknowledged: they fire; `pgcutover.backfill = on` lets them tell.
-    Fire,
 }
 
 /// `[phase.step.parity.same_row]`: old and new in one row.

@@ -8,6 +8,7 @@
 //! [`crate::plan`]).
 
 mod action;
+mod backfill;
 mod codes;
 mod compatible;
 mod cutover;
@@ -24,8 +25,10 @@ mod source;
 mod sql;
 mod toml_string;
 mod tree;
+pub mod unit;
 
 pub use action::*;
+pub use backfill::*;
 pub use codes::{COMPILE_HAZARDS, codes};
 pub use compatible::{Compatible, parse_version};
 pub use cutover::*;

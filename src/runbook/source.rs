@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::tree::passwords;
+use crate::secret::{hide, without_passwords};
 
 /// Gives the text of SQL files, named relative to the runbook. The core stays
 /// pure: `app` reads a directory, tests use a map.
@@ -116,22 +116,6 @@ impl Sources {
     pub(super) fn mask(&mut self, place: Place) {
         hide(&mut self.0[place.file.0].text, place.start..place.end);
     }
-}
-
-/// What may be shown of a text; offsets stay.
-fn without_passwords(text: &str) -> String {
-    let mut shown = text.to_owned();
-    for span in passwords(text) {
-        hide(&mut shown, span);
-    }
-    shown
-}
-
-/// Puts a star in place of every byte but line ends.
-fn hide(text: &mut String, span: Range<usize>) {
-    let star = |byte| if byte == b'\n' { '\n' } else { '*' };
-    let hidden: String = text[span.clone()].bytes().map(star).collect();
-    text.replace_range(span, &hidden);
 }
 
 /// A text and, for each stretch of it, the place that it came from.

@@ -1,13 +1,14 @@
 //! Owns the questions that several panels and keys ask of a snapshot; never
 //! words for the answers' looks. Pure, like everything it reads.
 
-use crate::engine::gate;
+use super::model::CardKind;
 use crate::engine::snapshot::{GateView, Link, Snapshot};
+use crate::engine::{gate, throttle, window};
 use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
-use crate::run::event::{Direction, Task};
+use crate::run::event::{Actor, Direction, Task};
 use crate::run::{Outcome, Record, Run, TaskState};
-use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId};
+use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId, WindowScope, Writes};
 
 /// What the run is about at this moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +127,9 @@ pub fn advance_blockers(snapshot: &Snapshot) -> Vec<String> {
     if let Some((task, _)) = run.open_questions().next() {
         why.push(format!("{task} waits for a decision: o"));
     }
+    let window = run.plan.body.window.as_ref();
+    let closed = window::closed(window, WindowScope::Advance, snapshot.now);
+    why.extend(closed.map(|until| format!("the window {until}")));
     match run.next_step() {
         Some(step) => why.push(format!("step {} is not done", step.id())),
         None => why.extend(unmet(snapshot).map(|gate| {
@@ -155,6 +159,15 @@ pub fn to_sign(snapshot: &Snapshot) -> Vec<&GateView> {
         })
     };
     unmet(snapshot).filter(due).collect()
+}
+
+/// The gates that a card of this kind chooses from.
+pub fn choices(kind: CardKind, snapshot: &Snapshot) -> Vec<&GateView> {
+    match kind {
+        CardKind::Sign => to_sign(snapshot),
+        CardKind::Waive => to_waive(snapshot),
+        _ => Vec::new(),
+    }
 }
 
 /// The gates that a person may open with a reason.
@@ -198,6 +211,14 @@ pub fn steps(run: &Run) -> impl Iterator<Item = (usize, &PlannedStep)> {
         })
 }
 
+/// Sessions of the current phase's backfill, running or not.
+pub fn workers(run: &Run) -> u16 {
+    let here = steps(run).filter(|(phase, _)| *phase == run.phase_index());
+    let tasks = here.map(|(_, step)| Task::forward(step.id().clone()));
+    let all = tasks.map(|task| throttle::workers(run, &task));
+    all.max().unwrap_or(1)
+}
+
 /// One word for how a task stands.
 pub fn task_word(state: Option<&TaskState>) -> &'static str {
     match state {
@@ -225,16 +246,29 @@ pub fn script(action: &Action) -> Vec<String> {
             lines.collect()
         }
         Action::Backfill(backfill) => {
-            let set = backfill.set.iter();
-            let set: Vec<_> = set.map(|(to, from)| format!("{to} = {from}")).collect();
-            let mut lines = vec![
-                format!(
-                    "update {} in chunks by {}",
-                    backfill.table,
-                    backfill.key.join(", ")
-                ),
-                format!("  set {}", set.join(", ")),
-            ];
+            let key = backfill.key.join(", ");
+            let mut lines = match &backfill.writes {
+                Writes::Set(set) => vec![
+                    format!("update {} in chunks by {key}", backfill.table),
+                    format!("  set {}", pairs(set)),
+                ],
+                Writes::Into(targets) => {
+                    let mut lines = vec![format!("copy {} in chunks by {key}", backfill.table)];
+                    lines.extend(targets.iter().map(|target| {
+                        let filter = target.filter.iter().map(|f| format!(" where {f}"));
+                        let filter: String = filter.collect();
+                        format!("  into {}: {}{filter}", target.table, pairs(&target.set))
+                    }));
+                    lines
+                }
+                Writes::Custom(custom) => {
+                    let walked = format!("for {} in chunks by {key}", backfill.table);
+                    let sql = custom.statements.iter().flat_map(|sql| sql.lines());
+                    std::iter::once(walked)
+                        .chain(sql.map(str::to_owned))
+                        .collect()
+                }
+            };
             lines.extend(
                 backfill
                     .filter
@@ -278,4 +312,18 @@ pub fn probe(probe: &Probe) -> String {
 
 fn command(exec: &Exec) -> String {
     format!("$ {}", exec.run.join(" "))
+}
+
+fn pairs(set: &[(String, String)]) -> String {
+    let set: Vec<_> = set
+        .iter()
+        .map(|(to, from)| format!("{to} = {from}"))
+        .collect();
+    set.join(", ")
+}
+
+/// Who asks to take over the lead.
+pub fn asks_to_lead(run: &Run) -> Option<&Actor> {
+    let asked = run.lead.as_ref()?.asked.as_ref()?;
+    Some(&asked.by)
 }

@@ -57,6 +57,8 @@ pub enum Panel {
     Notes,
     /// Who is attached; only ever as a page.
     People,
+    /// What whoever takes the wheel has to know; only ever as a page.
+    Handover,
     /// The debug log; only ever as a page.
     Log,
     /// Answers to requests.
@@ -109,6 +111,7 @@ const ALL: [Panel; PANELS] = [
     Panel::Parity,
     Panel::Notes,
     Panel::People,
+    Panel::Handover,
     Panel::Log,
     Panel::Message,
     Panel::Footer,

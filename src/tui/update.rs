@@ -163,6 +163,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Resume => vec![steer::ask(model, Ask::Resume)],
         Action::Pause => vec![steer::ask(model, Ask::Pause)],
         Action::Slower | Action::Faster => steer::pace(model, action == Action::Faster),
+        Action::Fewer | Action::More => steer::workers(model, action == Action::More),
         Action::Leave => steer::leave(model),
         Action::HoldAndLeave => steer::leave_by_force(model),
         Action::GoOn => vec![Command::Leave(Leave::GoOnWithoutTerminal)],
@@ -186,6 +187,7 @@ fn look(model: &mut Model, action: Action) {
         Action::Unwind => cards::open(model, CardKind::Unwind),
         Action::Waive => cards::open(model, CardKind::Waive),
         Action::Cancel => cards::open(model, CardKind::Cancel),
+        Action::Consent => cards::open(model, CardKind::Consent),
         Action::Answer if can::is_doubt(model) => cards::open(model, CardKind::Resolve),
         Action::Answer => cards::open(model, CardKind::Answer),
         Action::Open(panel) => {

@@ -6,11 +6,14 @@
 mod clients;
 mod doubt;
 mod elsewhere;
+mod full;
+mod hostile;
 mod not_null;
 mod permission;
 mod picture;
 mod rollback;
 mod scripts;
+mod secrets;
 mod servers;
 mod stage;
 mod stuck;

@@ -36,18 +36,34 @@ pub(crate) async fn database() -> Database {
     }
 }
 
+/// A database on a server that no other test uses, of at most so many sessions.
+pub(crate) async fn apart(sessions: u32) -> (Cluster, Database) {
+    let cluster = start(false, sessions);
+    cluster.create_database("apart").unwrap();
+    let dsn = cluster.primary().dsn("apart");
+    let database = Database {
+        name: "apart".to_owned(),
+        standby_dsn: dsn.clone(),
+        client: connect(&dsn).await,
+        dsn,
+    };
+    (cluster, database)
+}
+
 fn cluster() -> &'static Cluster {
     // Never dropped: the sandbox notices the end of this process by itself.
     static SHARED: OnceLock<Cluster> = OnceLock::new();
-    SHARED.get_or_init(|| {
-        let options = Options {
-            pg_bin: std::env::var_os("PGCUTOVER_TEST_PG_BIN").map(PathBuf::from),
-            standby: true,
-            settings: vec![("max_connections".to_owned(), "400".to_owned())],
-            durable: false,
-        };
-        Cluster::start(&options).unwrap()
-    })
+    SHARED.get_or_init(|| start(true, 400))
+}
+
+fn start(standby: bool, sessions: u32) -> Cluster {
+    let options = Options {
+        pg_bin: std::env::var_os("PGCUTOVER_TEST_PG_BIN").map(PathBuf::from),
+        standby,
+        settings: vec![("max_connections".to_owned(), sessions.to_string())],
+        durable: false,
+    };
+    Cluster::start(&options).unwrap()
 }
 
 /// A connection that lives as long as the client.

@@ -96,6 +96,11 @@ impl Stage {
         self.until("a lead", |run| epoch_of(run) > epoch).await;
     }
 
+    /// Starts the lead, and waits for nothing.
+    pub(crate) fn lead_as_it_is(&mut self) {
+        self.spawn(None);
+    }
+
     fn spawn(&mut self, seam: Option<&str>) {
         assert!(self.lead.is_none(), "somebody leads already");
         let mut command = self.program();
@@ -114,6 +119,16 @@ impl Stage {
 
     fn log(&self) -> PathBuf {
         self.home.path().join("lead.log")
+    }
+
+    /// Waits until the lead has printed that.
+    pub(crate) async fn until_told(&self, text: &str) {
+        let began = Instant::now();
+        while !self.told().contains(text) {
+            let late = began.elapsed() > PATIENCE;
+            assert!(!late, "no `{text}`:\n{}", self.told());
+            sleep(GLANCE).await;
+        }
     }
 
     /// What the lead has printed so far.

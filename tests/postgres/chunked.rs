@@ -9,10 +9,11 @@ use pgcutover::pg::cadence::Control;
 use pgcutover::pg::lease::Lease;
 use pgcutover::pg::session::{Purpose, Session, open};
 use pgcutover::plan::{KeyColumn, SetColumn, Table};
+use pgcutover::run::again::Again;
 use pgcutover::run::event::{BackfillSummary, RunId};
 use pgcutover::run::fault::Fault;
 use pgcutover::run::progress::BackfillProgress;
-use pgcutover::runbook::{Backfill, Chunking, StepId, TableName, Triggers};
+use pgcutover::runbook::{Backfill, Chunking, StepId, TableName, Triggers, Walk, Writes};
 use tokio::sync::watch;
 
 use crate::support::{self, Database};
@@ -59,6 +60,7 @@ pub(crate) fn table(name: &str, key: &[(&str, &str)]) -> Table {
             name: "new".to_owned(),
             data_type: "text".to_owned(),
         }],
+        into: Vec::new(),
     }
 }
 
@@ -82,13 +84,15 @@ pub(crate) fn job() -> Job {
         step: StepId::new("copy"),
         attempt: 1,
         round: 0,
+        what: Again::Whole,
         spec: Backfill {
             table: TableName {
                 schema: None,
                 name: table.name.clone(),
             },
             key: table.key.iter().map(|column| column.name.clone()).collect(),
-            set: vec![("new".to_owned(), "old".to_owned())],
+            writes: Writes::Set(vec![("new".to_owned(), "old".to_owned())]),
+            walk: Walk::Table,
             filter: Some("new IS DISTINCT FROM old".to_owned()),
             chunk: chunks(10, 10),
             workers: 1,

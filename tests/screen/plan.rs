@@ -9,9 +9,10 @@ use pgcutover::plan::{
 };
 use pgcutover::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
-    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, Parity, ParityGate,
-    Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step, StepId,
-    TableName, Threshold, Triggers,
+    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, OnDisconnect,
+    Parity, ParityGate, Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction,
+    Stall, Step, StepId, TableName, Threshold, Triggers, Walk, WeeklySpan, Window, WindowScope,
+    Writes,
 };
 
 fn main_connection() -> ConnectionId {
@@ -62,6 +63,7 @@ fn step(id: &str, action: Action, reversal: Reversal) -> PlannedStep {
             name: "users".into(),
             key: Vec::new(),
             set: Vec::new(),
+            into: Vec::new(),
         }),
         step: Step {
             id: StepId::new(id),
@@ -143,7 +145,8 @@ fn copy() -> Action {
     Action::Backfill(Backfill {
         table: users(),
         key: vec!["id".into()],
-        set: vec![("email_address".into(), "email".into())],
+        writes: Writes::Set(vec![("email_address".into(), "email".into())]),
+        walk: Walk::Table,
         filter: Some("email_address IS DISTINCT FROM email".into()),
         chunk: Chunking::default(),
         workers: 1,
@@ -262,7 +265,7 @@ fn guard() -> Guard {
     Guard {
         id: GuardId::new("replica-lag"),
         every: Duration::from_secs(1),
-        signal: Signal::ReplicationLag,
+        signal: Signal::ReplicationLag { standby: None },
         throttle: Some(above(2.0, 0)),
         stall: Some(Stall {
             at: above(10.0, 3),
@@ -279,6 +282,20 @@ fn role(id: &str, can: &[Permission], contact: Option<&str>) -> Role {
         members: vec![format!("{id}_team")],
         can: can.to_vec(),
         contact: contact.map(Into::into),
+    }
+}
+
+/// Open for four days from this one, Monday = 1, between 9 and 16 o'clock.
+pub(crate) fn window(from: u8) -> Window {
+    Window {
+        allow: vec![WeeklySpan {
+            days: (from..from + 4).collect(),
+            from_minute: 9 * 60,
+            to_minute: 16 * 60,
+        }],
+        tz: "Europe/Berlin".into(),
+        applies_to: vec![WindowScope::Advance, WindowScope::Ddl],
+        freeze: Vec::new(),
     }
 }
 
@@ -300,6 +317,7 @@ pub(crate) fn plan() -> Plan {
                         .into(),
                 environment: "production".into(),
                 channel: Some("#cutover-users".into()),
+                on_disconnect: OnDisconnect::GoOn,
             },
             connections: vec![Connection {
                 id: main_connection(),
@@ -321,7 +339,7 @@ pub(crate) fn plan() -> Plan {
                 ),
                 role("app", &[Permission::Sign], Some("#checkout")),
             ],
-            window: None,
+            window: Some(window(2)),
             ddl: Ddl::default(),
             guards: vec![guard()],
             phases: phases(),

@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::Surroundings;
+use super::hidden::Hidden;
 use crate::runbook::Exec;
 use crate::text::clean_bounded;
 
@@ -74,7 +75,12 @@ pub(super) async fn run(
 ) -> Result<Finished, ExecError> {
     let began = Instant::now();
     let program = name(exec);
-    let mut child = match command(exec, surroundings).spawn() {
+    let variables = variables(exec, surroundings);
+    let given = variables
+        .iter()
+        .filter(|(name, _)| !PASSED_ON.contains(name));
+    let hidden = Hidden::of(given.map(|(name, value)| (*name, value.as_os_str())));
+    let mut child = match command(exec, surroundings, variables).spawn() {
         Ok(child) => child,
         Err(error) => {
             let reason = error.to_string();
@@ -82,7 +88,7 @@ pub(super) async fn run(
         }
     };
     let group = Group(child.id());
-    let Ok(ended) = timeout(exec.timeout, follow(&mut child, line)).await else {
+    let Ok(ended) = timeout(exec.timeout, follow(&mut child, &hidden, line)).await else {
         drop(group);
         // Killed: it does not keep us waiting.
         let _ = child.wait().await;
@@ -96,16 +102,16 @@ pub(super) async fn run(
     group.has_ended();
     Ok(Finished {
         exit: status.code(),
-        last_line: last_line(&errors)
-            .or_else(|| last_line(&output))
+        last_line: last_line(&errors, &hidden)
+            .or_else(|| last_line(&output, &hidden))
             .unwrap_or_default(),
         output: String::from_utf8_lossy(&output).into_owned(),
         took: began.elapsed(),
     })
 }
 
-fn command(exec: &Exec, surroundings: &Surroundings) -> Command {
-    let mut command = Command::new(program(exec, &surroundings.directory));
+/// What the command gets to know, by name.
+fn variables<'e>(exec: &'e Exec, surroundings: &Surroundings) -> Vec<(&'e str, OsString)> {
     let passed_on = PASSED_ON
         .into_iter()
         .chain(exec.env.iter().map(String::as_str));
@@ -113,6 +119,11 @@ fn command(exec: &Exec, surroundings: &Surroundings) -> Command {
         let ours = surroundings.vars.get(name).map(OsString::from);
         Some((name, ours.or_else(|| std::env::var_os(name))?))
     });
+    variables.collect()
+}
+
+fn command(exec: &Exec, surroundings: &Surroundings, variables: Vec<(&str, OsString)>) -> Command {
+    let mut command = Command::new(program(exec, &surroundings.directory));
     command
         .args(exec.run.iter().skip(1))
         .current_dir(&surroundings.directory)
@@ -141,6 +152,7 @@ fn program(exec: &Exec, directory: &Path) -> OsString {
 /// Reads both outputs until the command has ended.
 async fn follow(
     child: &mut Child,
+    hidden: &Hidden,
     line: &(dyn Fn(String) + Send + Sync),
 ) -> std::io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
     let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -148,8 +160,8 @@ async fn follow(
     let status = {
         let reading = async {
             tokio::join!(
-                read(stdout, &mut output, line),
-                read(stderr, &mut errors, line)
+                read(stdout, &mut output, hidden, line),
+                read(stderr, &mut errors, hidden, line)
             )
         };
         let mut reading = std::pin::pin!(reading);
@@ -170,6 +182,7 @@ async fn follow(
 async fn read(
     pipe: Option<impl AsyncRead + Unpin>,
     kept: &mut Vec<u8>,
+    hidden: &Hidden,
     line: &(dyn Fn(String) + Send + Sync),
 ) {
     let Some(mut pipe) = pipe else { return };
@@ -179,20 +192,20 @@ async fn read(
         let over = kept.len().saturating_sub(KEPT);
         kept.drain(..over);
         if part[..count].contains(&b'\n')
-            && let Some(newest) = last_line(kept)
+            && let Some(newest) = last_line(kept, hidden)
         {
             line(newest);
         }
     }
 }
 
-/// The last line that is not blank, clean.
-fn last_line(output: &[u8]) -> Option<String> {
+/// The last line that is not blank, clean and without what is hidden.
+fn last_line(output: &[u8], hidden: &Hidden) -> Option<String> {
     let line = output
         .rsplit(|byte| *byte == b'\n')
         .find(|line| !line.trim_ascii().is_empty())?;
     let text = String::from_utf8_lossy(line);
-    Some(clean_bounded(text.trim(), MAX_LINE))
+    Some(clean_bounded(hidden.out_of(&text).trim(), MAX_LINE))
 }
 
 /// The program's name alone: arguments may hold what nobody should read.

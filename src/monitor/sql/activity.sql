@@ -1,9 +1,10 @@
 -- Client sessions by state. The kind of another role's session is hidden
 -- without pg_read_all_stats: `hidden` counts those.
--- Columns: active, idle_in_transaction, total, hidden, max bigint;
+-- Columns: active (ours left out), idle_in_transaction, total, hidden, max bigint;
 --          oldest_s float8, of transactions other than this one.
 -- Oldest server: 13. Privileges: pg_monitor (or pg_read_all_stats).
-SELECT count(*) FILTER (WHERE a.state = 'active') AS active,
+SELECT count(*) FILTER (WHERE a.state = 'active'
+                          AND a.application_name NOT LIKE 'pgcutover:%') AS active,
        count(*) FILTER (WHERE a.state LIKE 'idle in transaction%') AS idle_in_transaction,
        count(*) FILTER (WHERE a.backend_type = 'client backend') AS total,
        count(*) FILTER (WHERE a.backend_type IS NULL) AS hidden,

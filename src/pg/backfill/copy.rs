@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use futures_util::future::{join3, try_join};
+use futures_util::future::{join3, try_join, try_join_all};
 
 use super::range::{Range, Stage};
 use super::worker::{Failure, Worker};
@@ -52,20 +52,26 @@ impl Worker {
     async fn write(&mut self, stretch: &Stretch) -> Result<u64, Fault> {
         let client = self.client();
         let is_single = self.bisection.is_some() && stretch.visited == 1;
-        let (statement, keys) = match (is_single, &stretch.after) {
+        let (after, last) = (stretch.after.as_ref(), &stretch.last);
+        let (statements, keys): (Vec<_>, Vec<_>) = match is_single {
             // Not the stretch: a row that arrived in it meanwhile is not to blame.
-            (true, _) => (&self.statements.update_one, vec![&stretch.last]),
-            (_, after) => {
-                let (after, last) = (after.as_ref(), &stretch.last);
-                let statement = self.statements.update.form(after, Some(last));
-                (statement, after.into_iter().chain([last]).collect())
+            true => (self.statements.write_one.iter().collect(), vec![last]),
+            false => {
+                let writes = self.statements.writes.iter();
+                let statements = writes.map(|write| write.form(after, Some(last)));
+                let keys = after.into_iter().chain([last]).collect();
+                (statements.collect(), keys)
             }
         };
         let parameters = parameters(keys, None);
-        let update = client.execute(statement, &parameters);
-        let both = try_join(self.hand.ledger.enter(client), update);
+        // Sent when they are first polled, one after the other: in this order.
+        let writes = statements
+            .into_iter()
+            .map(|statement| client.execute(statement, &parameters));
+        let writes = try_join_all(writes);
+        let both = try_join(self.hand.ledger.enter(client), writes);
         let (_, written) = self.hand.session.run(both).await?;
-        Ok(written)
+        Ok(written.iter().sum())
     }
 
     /// The second round trip, with a look at the next stretch. That look may
@@ -75,7 +81,10 @@ impl Worker {
         let (rows, walk) = (self.rows(), &self.statements.walk);
         let look = async {
             match look_ahead && self.bisection.is_none() {
-                true => walk.next(client, next.after(), next.high.as_ref(), rows).await,
+                true => {
+                    walk.next(client, next.after(), next.high.as_ref(), rows)
+                        .await
+                }
                 false => Ok(None),
             }
         };

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join4;
+use futures_util::future::{try_join_all, try_join4};
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Statement};
@@ -13,8 +13,9 @@ use tokio_postgres::{Client, Error, Statement};
 use super::bisection::Bisection;
 use super::ledger::Ledger;
 use super::range::{Part, Range, Stage};
+use super::served;
 use super::site::Site;
-use crate::pg::cadence::{Cadence, Control, Pass};
+use crate::pg::cadence::{Cadence, Control, OVERRUN, Pass};
 use crate::pg::chunked::ChunkedSession;
 use crate::pg::keyset::{Key, Ranged, Reach, Stretch, Walk};
 use crate::plan::sql::BackfillSql;
@@ -58,8 +59,9 @@ pub(super) enum Turn {
 pub(super) struct Statements {
     pub(super) width: usize,
     pub(super) walk: Walk,
-    pub(super) update: Ranged,
-    pub(super) update_one: Statement,
+    /// What a chunk runs, in order.
+    pub(super) writes: Vec<Ranged>,
+    pub(super) write_one: Vec<Statement>,
     pub(super) sweep: Ranged,
 }
 
@@ -122,6 +124,8 @@ impl Hand {
     }
 
     async fn equip(&self, part: &Part, site: &Site) -> Result<Statements, Fault> {
+        site.check_key(&self.session, part).await?;
+        served::check(&self.session, &site.job, part).await?;
         let sql = BackfillSql::of_part(&site.job.table, &part.name, &site.job.spec);
         let statements = Statements::prepare(self.session.client(), &sql);
         self.session.run(statements).await
@@ -149,9 +153,27 @@ impl Worker {
             Stage::Sweep | Stage::Done => self.sweep_chunk().await,
         };
         match outcome {
-            Ok(()) => Ok(Turn::Done),
+            Ok(()) => {
+                self.suspect().await?;
+                Ok(Turn::Done)
+            }
             Err(failure) => self.recover(failure).await,
         }
+    }
+
+    /// A chunk that took far too long may have lost its index under its feet.
+    async fn suspect(&self) -> Result<(), Fault> {
+        let target = self.site.job.spec.chunk.target;
+        match self.hand.cadence.last_busy() > target * OVERRUN {
+            true => self.check_key().await,
+            false => Ok(()),
+        }
+    }
+
+    async fn check_key(&self) -> Result<(), Fault> {
+        self.site
+            .check_key(&self.hand.session, &self.range.part)
+            .await
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -204,8 +226,16 @@ impl Worker {
         let trouble = failure.fault.message.clone();
         if failure.rows > 0 && is_about_a_row(&failure.fault) {
             self.isolate(failure).await?;
-        } else if self.hand.cadence.conflict(failure.fault).await? == Pass::Stop {
-            return Ok(Turn::Stopped);
+        } else {
+            if matches!(
+                failure.fault.trouble,
+                Trouble::Cancelled | Trouble::Deadline
+            ) {
+                self.check_key().await?;
+            }
+            if self.hand.cadence.conflict(failure.fault).await? == Pass::Stop {
+                return Ok(Turn::Stopped);
+            }
         }
         Ok(Turn::Trouble(trouble))
     }
@@ -225,20 +255,25 @@ impl Worker {
 impl Statements {
     async fn prepare(client: &Client, sql: &BackfillSql) -> Result<Self, Error> {
         let width = sql.key_width();
-        let one = sql.update_one();
+        let one = sql.write_one();
         let key = vec![Type::TEXT; width];
-        let (walk, update, update_one, sweep) = try_join4(
+        let writes = (0..one.len()).map(|place| {
+            let write = move |ends| sql.writes(ends).swap_remove(place);
+            Ranged::prepare(client, width, Reach::Stretch, write)
+        });
+        let write_one = one.iter().map(|sql| client.prepare_typed(sql, &key));
+        let (walk, writes, write_one, sweep) = try_join4(
             Walk::prepare(client, width, |ends| sql.bound(ends)),
-            Ranged::prepare(client, width, Reach::Stretch, |ends| sql.update(ends)),
-            client.prepare_typed(&one, &key),
+            try_join_all(writes),
+            try_join_all(write_one),
             Ranged::prepare(client, width, Reach::Limited, |ends| sql.sweep(ends)),
         )
         .await?;
         Ok(Self {
             width,
             walk,
-            update,
-            update_one,
+            writes,
+            write_one,
             sweep,
         })
     }
@@ -246,7 +281,7 @@ impl Statements {
 
 /// Whether it is the data of a row, or what a trigger or a function says to it:
 /// a smaller chunk without that row would pass.
-fn is_about_a_row(fault: &Fault) -> bool {
+pub(super) fn is_about_a_row(fault: &Fault) -> bool {
     // Besides data and constraints: cardinality, external routines, WITH CHECK
     // OPTION, and RAISE in PL/pgSQL.
     let class = fault.sqlstate.as_deref().and_then(|code| code.get(..2));

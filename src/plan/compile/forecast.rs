@@ -73,9 +73,15 @@ pub(super) fn backfill(
     world: &World,
     table: &Table,
     spec: &Backfill,
-) -> Forecast {
-    let sql = BackfillSql::new(table, spec).update(Ends::Between);
-    chunk(about, world, &spec.table, sql, LockMode::RowExclusive)
+) -> Vec<Forecast> {
+    let statements = BackfillSql::new(table, spec).writes(Ends::Between);
+    let targets = spec.targets().iter().map(|target| &target.table);
+    // The author's own SQL says where it writes; what it walks is what counts.
+    let tables = targets.chain(std::iter::repeat(&spec.table));
+    let statements = statements.into_iter().zip(tables);
+    statements
+        .map(|(sql, table)| chunk(about, world, table, sql, LockMode::RowExclusive))
+        .collect()
 }
 
 /// One chunk of a comparison.

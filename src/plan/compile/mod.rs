@@ -131,10 +131,9 @@ fn compile_step(draft: &mut Draft, worlds: &mut Worlds, step: &Step) -> PlannedS
         Action::Sql(sql) => planned.forecast = forecast::run(about, world, &sql.statements),
         Action::Backfill(backfill) => {
             planned.table = table::for_backfill(about, world, backfill);
-            let table = planned.table.iter();
-            planned.forecast = table
-                .map(|table| forecast::backfill(about, world, table, backfill))
-                .collect();
+            if let Some(table) = &planned.table {
+                planned.forecast = forecast::backfill(about, world, table, backfill);
+            }
         }
         Action::Parity(parity) => {
             planned.table = table::for_parity(about, world, parity);

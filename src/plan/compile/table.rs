@@ -7,19 +7,88 @@ use super::world::World;
 use super::{publication, trigger};
 use crate::plan::catalog::{Column, Relation, RelationKind, UniqueIndex};
 use crate::plan::{KeyColumn, SetColumn, Table};
-use crate::runbook::{Backfill, Parity, TableName};
+use crate::runbook::{Backfill, Parity, TableName, Target, Writes};
 
 /// The table of a backfill; absent where it has been refused.
 pub(super) fn for_backfill(about: &mut About<'_>, world: &World, spec: &Backfill) -> Option<Table> {
     let relation = walkable(about, world, &spec.table)?;
-    let filter = spec.filter.iter().map(String::as_str);
-    let expressions = spec.set.iter().map(|(_, expression)| expression.as_str());
-    check_expressions(about, expressions.chain(filter));
-    trigger::check(about, world, relation, spec);
-    publication::check_updates(about, world, relation);
-    let set = set_columns(about, relation, spec);
+    check_expressions(about, expressions(spec).into_iter());
+    if let Writes::Set(_) = &spec.writes {
+        trigger::check(about, world, relation, spec);
+        publication::check_updates(about, world, relation);
+    }
+    let set = set_columns(about, relation, &spec.key, spec.set());
+    let into: Vec<_> = spec
+        .targets()
+        .iter()
+        .map(|target| for_target(about, world, spec, target))
+        .collect();
     let key = key(about, relation, &spec.key);
-    Some(resolved(relation, key?, set?))
+    let into: Option<Vec<_>> = into.into_iter().collect();
+    Some(Table {
+        into: into?,
+        ..resolved(relation, key?, set?)
+    })
+}
+
+/// What the runbook's author wrote in SQL.
+fn expressions(spec: &Backfill) -> Vec<&str> {
+    let mut all: Vec<&str> = spec.filter.iter().map(String::as_str).collect();
+    all.extend(spec.set().iter().map(|(_, sql)| sql.as_str()));
+    for target in spec.targets() {
+        all.extend(target.set.iter().map(|(_, sql)| sql.as_str()));
+        all.extend(target.filter.as_deref());
+    }
+    if let Writes::Custom(custom) = &spec.writes {
+        all.extend(custom.statements.iter().map(String::as_str));
+        all.push(&custom.escaped);
+    }
+    all
+}
+
+/// A table that is copied into: its key finds the row that is there already.
+fn for_target(
+    about: &mut About<'_>,
+    world: &World,
+    spec: &Backfill,
+    target: &Target,
+) -> Option<Table> {
+    let relation = walkable(about, world, &target.table)?;
+    trigger::check_target(about, world, relation, spec);
+    publication::check_updates(about, world, relation);
+    let names: Vec<_> = target.key.iter().map(|(to, _)| to.clone()).collect();
+    let set = set_columns(about, relation, &names, &target.set);
+    let columns: Option<Vec<_>> = names
+        .iter()
+        .map(|name| column(about, relation, name))
+        .collect();
+    let columns = columns?;
+    let unique = relation.unique_indexes.iter().any(|index| {
+        let mut key = index.columns.clone();
+        let mut wanted = names.clone();
+        key.sort_unstable();
+        wanted.sort_unstable();
+        key == wanted && index.valid && index.immediate && !index.partial
+    });
+    if !unique {
+        let list = names.join(", ");
+        let message = format!(
+            "({list}) is no key of `{}`: no unique index has just these columns",
+            relation.full_name()
+        );
+        about.refuse(Refusal::new("no-key", message).hint(keys_hint(relation)));
+        return None;
+    }
+    let key = columns.into_iter().map(key_column).collect();
+    Some(resolved(relation, key, set?))
+}
+
+fn key_column(column: &Column) -> KeyColumn {
+    KeyColumn {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        collation: column.collation.clone(),
+    }
 }
 
 /// The table of a comparison; absent where it has been refused.
@@ -43,6 +112,7 @@ fn resolved(relation: &Relation, key: Vec<KeyColumn>, set: Vec<SetColumn>) -> Ta
         name: relation.name.clone(),
         key,
         set,
+        into: Vec::new(),
     }
 }
 
@@ -96,12 +166,7 @@ fn key(about: &mut About<'_>, relation: &Relation, wanted: &[String]) -> Option<
         about.refuse(Refusal::new("no-key", message).hint(keys_hint(relation)));
         return None;
     }
-    let resolved = columns.into_iter().map(|column| KeyColumn {
-        name: column.name.clone(),
-        data_type: column.data_type.clone(),
-        collation: column.collation.clone(),
-    });
-    Some(resolved.collect())
+    Some(columns.into_iter().map(key_column).collect())
 }
 
 /// Why the columns are no key, where they are none.
@@ -166,12 +231,12 @@ fn keys_hint(relation: &Relation) -> String {
 fn set_columns(
     about: &mut About<'_>,
     relation: &Relation,
-    spec: &Backfill,
+    key: &[String],
+    set: &[(String, String)],
 ) -> Option<Vec<SetColumn>> {
-    let each: Vec<_> = spec
-        .set
+    let each: Vec<_> = set
         .iter()
-        .map(|(name, _)| set_column(about, relation, spec, name))
+        .map(|(name, _)| set_column(about, relation, key, name))
         .collect();
     each.into_iter().collect()
 }
@@ -179,7 +244,7 @@ fn set_columns(
 fn set_column(
     about: &mut About<'_>,
     relation: &Relation,
-    spec: &Backfill,
+    key: &[String],
     name: &str,
 ) -> Option<SetColumn> {
     let column = column(about, relation, name)?;
@@ -188,7 +253,7 @@ fn set_column(
             "generated-column",
             format!("`{name}` is generated: it cannot be set"),
         ))
-    } else if spec.key.iter().any(|key| key == name) {
+    } else if key.iter().any(|key| key == name) {
         let message = format!("`{name}` is part of the key: rows would move while they are walked");
         Some(("sets-key", message))
     } else {

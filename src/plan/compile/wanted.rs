@@ -33,6 +33,7 @@ fn named(action: &Action, names: &mut BTreeSet<TableName>) {
         }
         Action::Backfill(backfill) => {
             names.insert(backfill.table.clone());
+            names.extend(backfill.targets().iter().map(|target| target.table.clone()));
         }
         Action::Parity(parity) => {
             names.insert(parity.table.clone());

@@ -56,6 +56,8 @@ pub struct Keyset {
     columns: Vec<String>,
     /// Their types.
     types: Vec<String>,
+    /// A condition on the rows that are walked at all.
+    only: Option<String>,
 }
 
 impl Keyset {
@@ -77,6 +79,17 @@ impl Keyset {
             name,
             columns: table.key.iter().map(|c| quote_ident(&c.name)).collect(),
             types: table.key.iter().map(|c| c.data_type.clone()).collect(),
+            only: None,
+        }
+    }
+
+    /// Walks the rows alone for which that condition holds. It stands as it is
+    /// written: a partial index is found by its predicate.
+    #[must_use]
+    pub fn only(self, condition: String) -> Self {
+        Self {
+            only: Some(condition),
+            ..self
         }
     }
 
@@ -110,8 +123,8 @@ impl Keyset {
             keys = self.columns.join(", "),
             out = self.texts(),
             table = self.table,
-            range = where_all([self.range(ends)]),
-            range_and_rest = where_all([self.range(ends), rest]),
+            range = where_all(self.walked(ends)),
+            range_and_rest = where_all(self.walked(ends).into_iter().chain([rest])),
             order = self.order(""),
             descending = self.order(" DESC"),
             limit = self.limit(ends),
@@ -139,7 +152,7 @@ impl Keyset {
             out = self.texts(),
             table = self.table,
             share = ends.keys() * self.width() + 1,
-            range = where_all([self.range(ends)]),
+            range = where_all(self.walked(ends)),
         )
     }
 
@@ -170,16 +183,21 @@ impl Keyset {
              SELECT {keys},\n{flag} AS flagged,\n{counted} AS counted,\n{image} AS image\n\
              FROM (\n\
              SELECT * FROM {table}{range}\nORDER BY {order} LIMIT {limit}\n\
-             ) {name}) visited_rows) flagged_rows\n\
+             ) {name}{wants}) visited_rows) flagged_rows\n\
              WINDOW w AS (ORDER BY {keys} ROWS UNBOUNDED PRECEDING)\n\
              ) numbered WHERE flagged OR is_last ORDER BY visited",
             out = self.texts(),
             flag = parts.flag,
             counted = parts.counted,
             image = parts.image,
+            wants = parts
+                .wants
+                .iter()
+                .map(|wants| format!("\n{wants}"))
+                .collect::<String>(),
             table = self.table,
             name = self.name,
-            range = where_all([self.range(ends)]),
+            range = where_all(self.walked(ends)),
             order = self.order(""),
             limit = self.limit(ends),
         )
@@ -190,10 +208,22 @@ impl Keyset {
         &self.table
     }
 
-    /// The condition that holds within the range; absent where both ends are open.
-    pub(super) fn range(&self, ends: Ends) -> Option<String> {
-        let low = |from| format!("{} > {}", self.row(), self.key(from));
-        let high = |from| format!("{} <= {}", self.row(), self.key(from));
+    /// The quoted name by which the table goes.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The conditions on the rows that are walked within the range.
+    fn walked(&self, ends: Ends) -> [Option<String>; 2] {
+        [self.range_of(ends, None), self.only.clone()]
+    }
+
+    /// The condition that holds within the range, for the table under an alias
+    /// where one is given; absent where both ends are open.
+    pub(super) fn range_of(&self, ends: Ends, alias: Option<&str>) -> Option<String> {
+        let row = self.row(alias);
+        let low = |from| format!("{row} > {}", self.key(from));
+        let high = |from| format!("{row} <= {}", self.key(from));
         match ends {
             Ends::Open => None,
             Ends::After => Some(low(1)),
@@ -204,13 +234,23 @@ impl Keyset {
 
     /// The condition that holds for the row with the key `$1..$k`.
     pub(super) fn is_key(&self) -> String {
-        format!("{} = {}", self.row(), self.key(1))
+        self.is_key_of(None)
+    }
+
+    /// The same under an alias.
+    pub(super) fn is_key_of(&self, alias: Option<&str>) -> String {
+        format!("{} = {}", self.row(alias), self.key(1))
     }
 
     /// The key's columns as a row: a comparison of rows is served by the key's
     /// index as one condition, a conjunction over its columns is not.
-    fn row(&self) -> String {
-        format!("({})", self.columns.join(", "))
+    fn row(&self, alias: Option<&str>) -> String {
+        let columns = self.columns.iter();
+        let columns = columns.map(|column| match alias {
+            Some(alias) => format!("{alias}.{column}"),
+            None => column.clone(),
+        });
+        format!("({})", columns.collect::<Vec<_>>().join(", "))
     }
 
     /// A key given by parameters, the first of which is `$from`.
@@ -235,7 +275,7 @@ impl Keyset {
     }
 
     /// The parameter behind the keys.
-    fn limit(&self, ends: Ends) -> String {
+    pub(super) fn limit(&self, ends: Ends) -> String {
         format!("${}::bigint", ends.keys() * self.width() + 1)
     }
 }
@@ -243,6 +283,8 @@ impl Keyset {
 /// What [`Keyset::read`] asks of each row.
 #[derive(Debug, Clone)]
 pub(super) struct Reads {
+    /// A join to what is computed of each row first, for the others to name.
+    pub(super) wants: Option<String>,
     /// A condition; the row is given when it is true.
     pub(super) flag: String,
     /// A condition; the row is counted when it is true.

@@ -10,10 +10,11 @@
 //! - The runbook's expressions stand in parentheses on lines of their own, so
 //!   that a trailing `--` comment cannot eat what follows; loading has proved
 //!   that each is one expression.
-//! - The table has no alias and nothing else is in scope, so that an
+//! - The table goes by its own name and nothing else is in scope, so that an
 //!   expression may say `email` or `users.email`.
 
 mod backfill;
+mod into;
 mod keyset;
 mod parity;
 

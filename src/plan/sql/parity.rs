@@ -30,6 +30,7 @@ impl ParitySql {
         Self {
             keyset: Keyset::new(table),
             reads: Reads {
+                wants: None,
                 flag: format!("({compared} AND {differs})"),
                 counted: compared,
                 // Not md5, which a FIPS server refuses.

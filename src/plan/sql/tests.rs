@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::plan::{KeyColumn, SetColumn, Table};
-use crate::runbook::{Backfill, Chunking, Parity, TableName, Triggers};
+use crate::runbook::{Backfill, Chunking, Parity, TableName, Triggers, Walk, Writes};
 
 fn table(key: &[(&str, &str)]) -> Table {
     let column = |(name, data_type): &(&str, &str)| KeyColumn {
@@ -20,6 +20,7 @@ fn table(key: &[(&str, &str)]) -> Table {
             name: "email_address".into(),
             data_type: "text".into(),
         }],
+        into: Vec::new(),
     }
 }
 
@@ -34,7 +35,11 @@ fn backfill(filter: Option<&str>) -> Backfill {
     Backfill {
         table: name(),
         key: vec!["id".into()],
-        set: vec![("email_address".into(), "email -- the old one".into())],
+        writes: Writes::Set(vec![(
+            "email_address".into(),
+            "email -- the old one".into(),
+        )]),
+        walk: Walk::Table,
         filter: filter.map(Into::into),
         chunk: Chunking::default(),
         workers: 1,
@@ -67,12 +72,12 @@ fn parameters_are_numbered_low_high_limit() {
 fn a_trailing_comment_cannot_eat_our_sql() {
     let sql = BackfillSql::new(&table(&[("id", "bigint")]), &backfill(Some("true -- all")));
     assert_eq!(
-        sql.update(Ends::After),
+        sql.writes(Ends::After).swap_remove(0),
         "UPDATE public.\"Users\" SET\nemail_address = (\nemail -- the old one\n)\n\
          WHERE (id) > ($1::text::bigint)\nAND ((\ntrue -- all\n) IS TRUE)"
     );
     assert_eq!(
-        sql.update_one(),
+        sql.write_one().swap_remove(0),
         "UPDATE public.\"Users\" SET\nemail_address = (\nemail -- the old one\n)\n\
          WHERE (id) = ($1::text::bigint)\nAND ((\ntrue -- all\n) IS TRUE)"
     );
@@ -102,14 +107,14 @@ fn statements_parse_as_one_statement_each() {
         for ends in [Ends::Open, Ends::After, Ends::UpTo, Ends::Between] {
             for sql in [
                 copy.bound(ends),
-                copy.update(ends),
+                copy.writes(ends).swap_remove(0),
                 copy.sweep(ends),
                 compare.compare(ends),
             ] {
                 assert_one(&sql);
             }
         }
-        assert_one(&copy.update_one());
+        assert_one(&copy.write_one().swap_remove(0));
         assert_one(&compare.recheck());
     }
 }

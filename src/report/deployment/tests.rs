@@ -1,3 +1,5 @@
+//! Which versions may be deployed, wherever a run stands.
+
 use std::sync::Arc;
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+//! What the line says in each state, and what gives way in it.
+
 use super::*;
 use crate::report::status::{GuardStatus, VERSION};
 
@@ -34,6 +36,9 @@ fn copying(state: State, reason: Option<&str>) -> Status {
         elapsed_ms: 1,
         chunks: 1,
         quarantined: 0,
+        workers: 1,
+        aside: Vec::new(),
+        parts: Vec::new(),
         eta_low_s: Some(2100),
         eta_high_s: Some(3300),
         pace: 60,
@@ -41,6 +46,8 @@ fn copying(state: State, reason: Option<&str>) -> Status {
     });
     status.guards = vec![GuardStatus {
         id: "replica-lag".into(),
+        signal: "replay lag".into(),
+        unit: "s".into(),
         state: "throttle".into(),
         value: Some(8.1),
         limit: Some(10.0),

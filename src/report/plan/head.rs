@@ -4,6 +4,7 @@ use super::notices;
 use super::page::Page;
 use crate::plan::Plan;
 use crate::report::format;
+use crate::runbook::unit::Unit;
 use crate::runbook::{
     Connection, ConnectionSource, Guard, Permission, Role, Signal, Threshold, Window, WindowScope,
 };
@@ -97,6 +98,7 @@ fn permission(permission: Permission) -> &'static str {
         Permission::Waive => "waive",
         Permission::Rollback => "rollback",
         Permission::Sign => "sign",
+        Permission::TakeOver => "take over",
     }
 }
 
@@ -151,26 +153,25 @@ fn ddl_words(plan: &Plan) -> String {
 }
 
 fn guard_words(guard: &Guard) -> String {
-    let signal = match guard.signal {
-        Signal::ReplicationLag => "replication lag",
-    };
+    let unit = guard.signal.unit();
     let mut words = format!(
-        "`{}`: {signal} every {}",
+        "`{}`: {} every {}",
         guard.id,
+        signal_words(&guard.signal),
         format::duration(guard.every)
     );
     if let Some(throttle) = &guard.throttle {
-        words += &format!("; throttles {}", threshold_words(throttle));
+        words += &format!("; throttles {}", threshold_words(throttle, unit));
     }
     if let Some(stall) = &guard.stall {
-        let until = stall.until_below;
         words += &format!(
-            "; stalls {} until below {until} s",
-            threshold_words(&stall.at)
+            "; stalls {} until at or below {}",
+            threshold_words(&stall.at, unit),
+            unit.show(stall.until_below)
         );
     }
     if let Some(hold) = &guard.hold {
-        words += &format!("; holds {}", threshold_words(hold));
+        words += &format!("; holds {}", threshold_words(hold, unit));
     }
     let (stall, hold) = (guard.no_data.stall, guard.no_data.hold);
     words
@@ -181,13 +182,28 @@ fn guard_words(guard: &Guard) -> String {
         )
 }
 
-fn threshold_words(threshold: &Threshold) -> String {
+fn signal_words(signal: &Signal) -> String {
+    match signal {
+        Signal::ReplicationLag { standby: None } => "replication lag, the worst".into(),
+        Signal::ReplicationLag { standby: Some(id) } => format!("replication lag of {id}"),
+        Signal::WaitingBehindUs => "sessions that wait behind ours".into(),
+        Signal::WalRate => "write-ahead log a second".into(),
+        Signal::ArchiveQueue => "files that wait to be archived".into(),
+        Signal::SlotRetention { slot: None } => "log that slots keep, the worst".into(),
+        Signal::SlotRetention { slot: Some(slot) } => format!("log that slot {slot} keeps"),
+        Signal::OldestXmin => "transactions since the oldest snapshot".into(),
+        Signal::DeadTuples { table } => format!("dead tuples of {table}"),
+        Signal::ActiveBackends => "active sessions of others".into(),
+        Signal::Sql { query, on, timeout } => {
+            format!("`{query}` on {on}, at most {},", format::duration(*timeout))
+        }
+    }
+}
+
+fn threshold_words(threshold: &Threshold, unit: Unit) -> String {
+    let above = unit.show(threshold.above);
     match threshold.hold_for.is_zero() {
-        true => format!("above {} s", threshold.above),
-        false => format!(
-            "above {} s for {}",
-            threshold.above,
-            format::duration(threshold.hold_for)
-        ),
+        true => format!("above {above}"),
+        false => format!("above {above} for {}", format::duration(threshold.hold_for)),
     }
 }

@@ -5,7 +5,8 @@ use super::page::Page;
 use crate::plan::{Forecast, LockMode, Plan, PlannedStep, Table, TableSize, Work};
 use crate::report::format;
 use crate::runbook::{
-    Action, Backfill, Chunking, Exec, Parity, Probe, Reversal, SqlAction, SqlExpect, Wait,
+    Action, Backfill, Chunking, Exec, Parity, Probe, Reversal, SqlAction, SqlExpect, Wait, Walk,
+    Writes,
 };
 
 /// Writes a step under its number.
@@ -154,11 +155,30 @@ fn sql_words(sql: &SqlAction) -> String {
 }
 
 fn backfill_words(backfill: &Backfill, table: Option<&Table>) -> String {
+    let workers = match backfill.workers {
+        1 => "1 worker".to_owned(),
+        several => format!("{several} workers"),
+    };
+    let only = match backfill.walk {
+        Walk::Table => "",
+        Walk::Rows => ", the rows that match alone",
+    };
+    let proof = match &backfill.writes {
+        Writes::Set(_) => "then one pass that proves no row escaped".to_owned(),
+        Writes::Into(_) => {
+            "then one pass that proves each row is where it belongs, and nowhere else".to_owned()
+        }
+        Writes::Custom(custom) => {
+            format!(
+                "then one pass that proves no row is left of which holds: {}",
+                custom.escaped
+            )
+        }
+    };
     format!(
-        "{}; {}; {} worker; at most {} rows in quarantine; then one pass that proves no row escaped",
+        "{}{only}; {}; {workers}; at most {} rows in quarantine; {proof}",
         walk_words(&backfill.table.to_string(), table),
         chunk_words(&backfill.chunk),
-        backfill.workers,
         backfill.max_quarantined,
     )
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Lowering, phase::Spot};
 use crate::runbook::raw::{self, At, DoneWhen};
-use crate::runbook::{Action, Backfill, Chunking, Exec, ExecExpect, Manual, Parity, Probe, Wait};
+use crate::runbook::{Action, Chunking, Exec, ExecExpect, Manual, Parity, Probe, Wait};
 
 /// How long a command may take unless it says otherwise.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,7 +54,7 @@ impl Lowering<'_> {
             return self.sql(raw, spot).map(Action::Sql);
         }
         if let Some(raw) = kinds.backfill {
-            return Some(Action::Backfill(self.backfill(raw)));
+            return self.backfill(raw).map(Action::Backfill);
         }
         if let Some(raw) = kinds.parity {
             return self.parity(raw).map(Action::Parity);
@@ -69,38 +69,7 @@ impl Lowering<'_> {
         kinds.wait.and_then(|raw| self.wait(raw)).map(Action::Wait)
     }
 
-    fn backfill(&mut self, raw: &At<raw::Backfill>) -> Backfill {
-        let fields = &raw.value;
-        if let Some(workers) = fields.workers.as_ref().filter(|workers| workers.value != 1) {
-            let message = format!("{} workers are not supported yet", workers.value);
-            self.fault_with(
-                "not-supported-yet",
-                &workers.span,
-                message,
-                "`workers = 1`, or leave it out",
-            );
-        }
-        if fields.set.value.0.is_empty() && !self.damage.touched(&fields.set.span) {
-            self.fault("bad-value", &fields.set.span, "this sets no column");
-        }
-        let set = fields
-            .set
-            .value
-            .iter()
-            .map(|(name, expression)| (self.column(name), self.expression(expression)));
-        Backfill {
-            set: set.collect(),
-            table: self.table(&fields.table),
-            key: self.columns(&fields.key, &raw.span),
-            filter: fields.filter.as_ref().map(|filter| self.expression(filter)),
-            chunk: self.chunking(fields.chunk.as_ref()),
-            workers: 1,
-            max_quarantined: fields.max_quarantined.as_ref().map_or(0, |n| n.value),
-            triggers: fields.triggers.unwrap_or_default(),
-        }
-    }
-
-    fn chunking(&mut self, raw: Option<&At<raw::Chunk>>) -> Chunking {
+    pub(super) fn chunking(&mut self, raw: Option<&At<raw::Chunk>>) -> Chunking {
         let default = Chunking::default();
         let Some(raw) = raw else {
             return default;

@@ -5,6 +5,7 @@
 //! is still looked at; a runbook comes out only where nothing was told.
 
 mod action;
+mod backfill;
 mod compatible;
 mod gate;
 mod guard;
@@ -15,6 +16,7 @@ mod reversal;
 mod scalar;
 mod sql;
 mod step;
+mod threshold;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -29,8 +31,8 @@ use super::sql::lint::Unit;
 use super::tree::{self, Damage};
 use super::{ConnectionId, FORMAT, Runbook, toml_string};
 use names::Names;
-pub use scalar::parse_duration;
 use reversal::AddedColumn;
+pub use scalar::parse_duration;
 use step::Accepted;
 use vars::{Render, Vars};
 
@@ -136,7 +138,7 @@ impl Lowering<'_> {
         let guards = raw
             .guard
             .iter()
-            .filter_map(|guard| self.guard(guard))
+            .filter_map(|guard| self.guard(guard, connections.first()))
             .collect();
         let phases = self.phases(raw);
         Runbook {

@@ -142,11 +142,8 @@ impl Lowering<'_> {
             let mut added = self.added.iter();
             added.find(|added| added.table == backfill.table && added.column == column)
         };
-        let added: Option<Vec<_>> = backfill
-            .set
-            .iter()
-            .map(|(column, _)| adder(column))
-            .collect();
+        let set = backfill.set().iter();
+        let added: Option<Vec<_>> = set.map(|(column, _)| adder(column)).collect();
         let first = added?.into_iter().next()?;
         Some(format!("the undo of `{}` drops what it writes", first.step))
     }

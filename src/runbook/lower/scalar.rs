@@ -9,7 +9,7 @@ use jiff::{Span, SpanRelativeTo};
 use super::Lowering;
 use super::vars::Render;
 use crate::runbook::ident;
-use crate::runbook::raw::{At, Day, Quantity};
+use crate::runbook::raw::{At, Day};
 use crate::runbook::{TableName, WeeklySpan};
 
 /// Longest duration, ten years: anything above is a slip of the pen, and
@@ -123,29 +123,6 @@ impl Lowering<'_> {
             why,
             "such as \"300ms\", \"3s\", \"1h 30m\", \"7d\"",
         );
-    }
-
-    /// A threshold of a signal that is measured in seconds.
-    pub(super) fn seconds(&mut self, raw: &At<Quantity>) -> f64 {
-        match &raw.value {
-            Quantity::Text(text) => {
-                let text = At {
-                    value: text.clone(),
-                    span: raw.span.clone(),
-                };
-                self.duration(&text).as_secs_f64()
-            }
-            Quantity::Number(number) => {
-                let message = format!("`{number}` has no unit");
-                self.fault_with(
-                    "bad-threshold",
-                    &raw.span,
-                    message,
-                    "write a duration such as \"10s\"",
-                );
-                0.0
-            }
-        }
     }
 
     /// A table's name, with its variables.

@@ -6,16 +6,23 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{Lowering, scalar};
+use crate::runbook::CHUNK_CALL;
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::ident;
 use crate::runbook::raw::{self, At, Entries};
 use crate::runbook::source::{Mapped, Place};
+
+/// The name that stands for a chunk's condition.
+const CHUNK: &str = "chunk";
 
 /// What surrounds a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Render {
     /// SQL: identifiers are quoted, everything else is a literal.
     Sql,
+    /// SQL over a chunk: `{{chunk}}` and `{{chunk:alias}}` become the call that
+    /// stands for the chunk's condition.
+    Chunk,
     /// Everything else: as it was written.
     Plain,
 }
@@ -49,16 +56,18 @@ impl Value {
         };
         match (self, render) {
             (Self::Ident { parts, .. }, _) if literal => ident::quote_literal(&quoted(parts)),
-            (Self::Ident { parts, .. }, Render::Sql) => quoted(parts),
+            (Self::Ident { parts, .. }, Render::Sql | Render::Chunk) => quoted(parts),
             (Self::Ident { written, .. }, Render::Plain) => written.clone(),
-            (Self::Text(text), Render::Sql) => ident::quote_literal(text),
+            (Self::Text(text), Render::Sql | Render::Chunk) => ident::quote_literal(text),
             (Self::Text(text), Render::Plain) if literal => ident::quote_literal(text),
             (Self::Text(text), Render::Plain) => text.clone(),
             (Self::Int(number), _) if literal => format!("'{number}'"),
             // In parentheses: a bare `- -1` would begin a comment.
-            (Self::Int(number), Render::Sql) if *number < 0 => format!("({number})"),
+            (Self::Int(number), Render::Sql | Render::Chunk) if *number < 0 => {
+                format!("({number})")
+            }
             (Self::Int(number), _) => number.to_string(),
-            (Self::Duration { span, .. }, Render::Sql) => {
+            (Self::Duration { span, .. }, Render::Sql | Render::Chunk) => {
                 format!("'{} milliseconds'", span.as_millis())
             }
             (Self::Duration { written, .. }, Render::Plain) => written.clone(),
@@ -81,6 +90,11 @@ impl Vars {
             let place = from.place(use_.range.clone());
             rendered.push_slice(from, done..use_.range.start);
             done = use_.range.end;
+            if render == Render::Chunk && use_.name == CHUNK {
+                let call = format!("{CHUNK_CALL}{})", use_.alias.unwrap_or_default());
+                rendered.push(&call, place, false);
+                continue;
+            }
             match self.0.get(use_.name) {
                 Some(value) => rendered.push(&value.render(render, use_.literal), place, false),
                 None => {
@@ -109,6 +123,8 @@ struct Use<'t> {
     range: Range<usize>,
     name: &'t str,
     literal: bool,
+    /// Of `{{chunk:alias}}`.
+    alias: Option<&'t str>,
 }
 
 /// Every `{{name}}` and `{{name:literal}}`. Other double braces are SQL's own,
@@ -122,17 +138,19 @@ fn uses(text: &str) -> Vec<Use<'_>> {
             break;
         };
         let inside = text[from..close].trim();
-        let (name, literal) = match inside.strip_suffix(":literal") {
-            Some(name) => (name, true),
-            None => (inside, false),
+        let (name, literal, alias) = match inside.split_once(':') {
+            Some((name, "literal")) => (name, true, None),
+            Some((CHUNK, alias)) => (CHUNK, false, Some(alias)),
+            _ => (inside, false, None),
         };
-        if is_name(name) {
+        if is_name(name) && alias.is_none_or(is_name) {
             let range = open..close + 2;
             from = range.end;
             uses.push(Use {
                 range,
                 name,
                 literal,
+                alias,
             });
         }
     }

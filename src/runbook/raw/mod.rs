@@ -6,18 +6,20 @@
 
 mod at;
 mod environment;
+mod guard;
 mod phase;
 mod scalar;
 
 pub(crate) use at::{At, Entries};
 pub(crate) use environment::Environment;
+pub(crate) use guard::{Guard, NoData, SignalName, SqlProbe, StallAt, Threshold};
 pub(crate) use phase::*;
 pub(crate) use scalar::{Day, DoneWhen, Quantity};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Permission, WindowScope};
+use super::{OnDisconnect, Permission, WindowScope};
 
 /// A pgcutover runbook: what is cut over, where, by whom, under which guards,
 /// in which phases.
@@ -68,6 +70,9 @@ pub(crate) struct Cutover {
     pub(crate) environment: Option<At<String>>,
     /// Where people talk.
     pub(crate) channel: Option<At<String>>,
+    /// What follows when the lead's terminal is lost: `"go-on"` without one, or
+    /// `"hold"`. Default: `"go-on"`.
+    pub(crate) on_disconnect: Option<OnDisconnect>,
 }
 
 /// How to reach one database. Never holds a secret.
@@ -192,58 +197,4 @@ pub(crate) struct Retry {
     pub(crate) max: Option<At<u32>>,
     /// Between attempts, before jitter. Default: `"5s"`.
     pub(crate) every: Option<At<String>>,
-}
-
-/// A condition evaluated all the time.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Guard {
-    /// In the namespace of phases, steps, gates and guards.
-    pub(crate) id: At<String>,
-    /// Time between two readings. Default: `"1s"`.
-    pub(crate) every: Option<At<String>>,
-    /// What is measured: `"replication_lag"`.
-    pub(crate) signal: Option<At<String>>,
-    /// Takes off the pace in proportion to the excess.
-    pub(crate) throttle: Option<At<Threshold>>,
-    /// Takes the whole pace; ends by itself when the guard recovers.
-    pub(crate) stall: Option<At<StallAt>>,
-    /// Holds the run; only a person releases it.
-    pub(crate) hold: Option<At<Threshold>>,
-    /// What an absent reading does. Default: stalls at once, holds after `"60s"`.
-    pub(crate) no_data: Option<NoData>,
-}
-
-/// When something trips.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Threshold {
-    /// Greater than this.
-    pub(crate) above: At<Quantity>,
-    /// For this long. Default: at once.
-    #[serde(rename = "for")]
-    pub(crate) hold_for: Option<At<String>>,
-}
-
-/// When a stall begins and ends.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StallAt {
-    /// Begins when greater than this.
-    pub(crate) above: At<Quantity>,
-    /// For this long. Default: at once.
-    #[serde(rename = "for")]
-    pub(crate) hold_for: Option<At<String>>,
-    /// Ends below this. Default: the `above`.
-    pub(crate) until_below: Option<At<Quantity>>,
-}
-
-/// What an absent reading does: unknown is not healthy.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NoData {
-    /// Absent for this long: stall. Default: `"0s"`.
-    pub(crate) stall: Option<At<String>>,
-    /// Absent for this long: hold. Default: `"60s"`.
-    pub(crate) hold: Option<At<String>>,
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{At, DoneWhen, Entries};
-use crate::runbook::{Enter, Triggers};
+use crate::runbook::{Enter, Existing, Triggers, Walk};
 
 /// A stretch between two boundaries.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -110,7 +110,7 @@ pub(crate) struct SqlExpect {
     pub(crate) value: Option<At<String>>,
 }
 
-/// Rewrites rows of one table in place, in keyset chunks.
+/// Writes rows in keyset chunks: exactly one of `set`, `into` and `run`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Backfill {
@@ -118,19 +118,45 @@ pub(crate) struct Backfill {
     pub(crate) table: At<String>,
     /// The columns of a unique key, in its order.
     pub(crate) key: Vec<At<String>>,
-    /// Column to SQL expression over the row.
-    pub(crate) set: At<Entries<String>>,
-    /// An SQL condition; applies in the UPDATE alone.
+    /// In place: column to SQL expression over the row.
+    pub(crate) set: Option<At<Entries<String>>>,
+    /// Copies into other tables.
+    pub(crate) into: Option<At<Vec<At<Target>>>>,
+    /// The author's own SQL, with `{{chunk}}` for the condition on the chunk's rows.
+    pub(crate) run: Option<At<String>>,
+    /// With `run`: an SQL condition that is true for a row that was not written and should have been.
+    pub(crate) escaped: Option<At<String>>,
+    /// An SQL condition: the rows that something is written for.
     #[serde(rename = "where")]
     pub(crate) filter: Option<At<String>>,
+    /// What a chunk counts: every row, `"table"` (the default), or those that match `where`, `"rows"`, by an index of their own.
+    pub(crate) walk: Option<At<Walk>>,
     /// How large a chunk may be.
     pub(crate) chunk: Option<At<Chunk>>,
-    /// Sessions that copy at once. Default and maximum for now: 1.
+    /// Sessions that copy at once, 1 to 16; an operator may change it. Default: 1.
     pub(crate) workers: Option<At<u16>>,
     /// Rows that may fail before the step holds. Default: 0.
     pub(crate) max_quarantined: Option<At<u64>>,
     /// Whether the table's own triggers may fire: `"refuse"` (the default) or `"fire"`.
     pub(crate) triggers: Option<Triggers>,
+}
+
+/// A table that rows are copied into.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Target {
+    /// The table.
+    pub(crate) table: At<String>,
+    /// Column of its unique key to column of the walked table's key.
+    pub(crate) key: At<Entries<String>>,
+    /// Its other columns: column to SQL expression over the walked row.
+    #[serde(default)]
+    pub(crate) set: Entries<String>,
+    /// An SQL condition over the walked row: the rows that belong there. The others have to be absent.
+    #[serde(rename = "where")]
+    pub(crate) filter: Option<At<String>>,
+    /// A row that is there already is made right, `"update"` (the default), or left alone, `"keep"`.
+    pub(crate) existing: Option<Existing>,
 }
 
 /// Limits of a chunk.

@@ -10,8 +10,6 @@ mod misplaced;
 mod overlay;
 mod secret;
 
-pub(super) use secret::passwords;
-
 use std::collections::HashSet;
 use std::ops::Range;
 

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Shaped, retain};
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::source::{Place, Sources};
+use crate::secret::passwords;
 
 /// Keys whose value is a secret, whatever it reads.
 const SECRET_KEYS: [&str; 6] = [
@@ -49,7 +50,7 @@ fn collect(
     retain(table, |key, value| {
         let hit = match value.get_ref() {
             DeValue::String(text) => {
-                holds_password(text)
+                !passwords(text).is_empty()
                     || SECRET_KEYS.contains(&key.get_ref().to_lowercase().as_str())
                     || (connections && text.contains(['/', '@', '=']))
             }
@@ -73,7 +74,7 @@ fn collect(
                         DeValue::Table(inner) => {
                             collect(inner, span.start, connections, secrets, shaped);
                         }
-                        DeValue::String(text) if holds_password(text) => {
+                        DeValue::String(text) if !passwords(text).is_empty() => {
                             secrets.push(span);
                             shaped
                                 .damage
@@ -84,81 +85,6 @@ fn collect(
                 }
             }
             _ => {}
-        }
-    }
-}
-
-/// Whether a text holds a password: in a URL's authority or query, or in a
-/// key-value DSN.
-fn holds_password(text: &str) -> bool {
-    !passwords(text).is_empty()
-}
-
-/// Where passwords stand in any text, comments and broken syntax included:
-/// `://user:HERE@` and `password=HERE`.
-pub(in crate::runbook) fn passwords(text: &str) -> Vec<Range<usize>> {
-    let mut spans = Vec::new();
-    for (scheme, _) in text.match_indices("://") {
-        let start = scheme + "://".len();
-        let stop = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'');
-        let authority = text[start..].split(stop).next().unwrap_or_default();
-        if let Some((user, _)) = authority.rsplit_once('@')
-            && let Some((name, word)) = user.split_once(':')
-            && !word.is_empty()
-        {
-            let at = start + name.len() + 1;
-            spans.push(at..at + word.len());
-        }
-    }
-    for (key, _) in text.to_ascii_lowercase().match_indices("password") {
-        let rest = &text[key + "password".len()..];
-        let Some(value) = rest.trim_start_matches([' ', '\t']).strip_prefix('=') else {
-            continue;
-        };
-        let value = value.trim_start_matches([' ', '\t']);
-        let start = text.len() - rest.len() + (rest.len() - value.len());
-        let (quote, inside) = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-            Some(quote) => (quote, 1),
-            None => ('&', 0),
-        };
-        let stop = |c: char| {
-            c == quote
-                || c == '\n'
-                || (inside == 0 && (c.is_whitespace() || matches!(c, '"' | '\'')))
-        };
-        let word = value[inside..].split(stop).next().unwrap_or_default();
-        if !word.is_empty() {
-            spans.push(start + inside..start + inside + word.len());
-        }
-    }
-    spans
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_seen_in_every_spelling() {
-        for secret in [
-            "postgres://ana:hunter2@db/app",
-            "see postgresql://ana:hunter2@db",
-            "postgres://db/app?user=ana&password=hunter2&sslmode=require",
-            "host=db password=hunter2",
-            "host = db PASSWORD = 'hunter2'",
-            "password = \"hunter2\"",
-        ] {
-            let spans = passwords(secret);
-            assert_eq!(spans.len(), 1, "{secret}");
-            assert_eq!(&secret[spans[0].clone()], "hunter2", "{secret}");
-        }
-        for plain in [
-            "postgres://ana@db/app",
-            "https://wiki:8080/page",
-            "password=",
-            "a:b@c",
-        ] {
-            assert!(!holds_password(plain), "{plain}");
         }
     }
 }

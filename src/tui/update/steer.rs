@@ -1,10 +1,12 @@
-//! Requests that need no card: hold, pace, and the ways to leave.
+//! Requests that need no card: hold, pace, workers, and the ways to leave.
 //!
 //! Owns the numbering of requests and what they are bound to.
 
 use super::{Command, tell};
 use crate::engine::message::{Ask, IntentId};
 use crate::run::event::{Percent, Seq};
+use crate::runbook::MAX_WORKERS;
+use crate::tui::facts;
 use crate::tui::model::{Dialog, Model};
 use crate::tui::theme::Tone;
 use crate::tui::{Leave, Request};
@@ -96,4 +98,20 @@ pub(super) fn pace(model: &mut Model, faster: bool) -> Vec<Command> {
             Vec::new()
         }
     }
+}
+
+/// One worker more or less, from the number last asked for.
+pub(super) fn workers(model: &mut Model, more: bool) -> Vec<Command> {
+    let asked = model.pending.iter().rev().find_map(|(_, ask)| match ask {
+        Ask::Workers { workers } => Some(*workers),
+        _ => None,
+    });
+    let from = asked.unwrap_or_else(|| facts::workers(&model.snapshot.run));
+    let next = if more { from + 1 } else { from - 1 };
+    if (1..=MAX_WORKERS).contains(&next) {
+        return vec![ask(model, Ask::Workers { workers: next })];
+    }
+    let message = format!("the backfill has {from} of 1 to {MAX_WORKERS} workers");
+    tell(model, Tone::Note, message);
+    Vec::new()
 }

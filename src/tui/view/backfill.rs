@@ -13,7 +13,8 @@ use crate::tui::theme::Tone;
 
 pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     let Some(view) = &scene.snapshot.backfill else {
-        return vec![scene.row().gap(1).put(Tone::Plain, "about to begin").into()];
+        let text = "no figures yet: it goes on from its last checkpoint, or begins";
+        return vec![scene.row().gap(1).put(Tone::Plain, text).into()];
     };
     let rows = [
         progress(scene, view, width),
@@ -28,6 +29,12 @@ pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
             .put(Tone::Warn, format!("last trouble: {trouble}"));
         Line::from(row.fit(width))
     }));
+    lines.extend(view.progress.aside.first().map(|(key, why)| {
+        let row = scene.row().gap(1).put(Tone::Quiet, "in quarantine: ");
+        let row = row.put(Tone::Bad, format!("{key}: {why}"));
+        Line::from(row.fit(width))
+    }));
+    lines.extend(parts(scene, view).map(|row| Line::from(row.fit(width))));
     lines.push(lost(scene, view).fit(width).into());
     lines
 }
@@ -71,9 +78,11 @@ fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
 fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     let pace = &view.pace;
     let row = scene.row().gap(1).put(Tone::Quiet, "pace ");
-    let row = match &scene.snapshot.run.pause {
-        Some(mark) => row.put(Tone::Note, format!("paused by {}", mark.by)),
-        None => row.put(Tone::Plain, pace.effective.to_string()),
+    let run = &scene.snapshot.run;
+    let row = match (&run.hold, &run.pause) {
+        (Some(mark), _) => row.put(Tone::Note, format!("held by {}", mark.by)),
+        (None, Some(mark)) => row.put(Tone::Note, format!("paused by {}", mark.by)),
+        (None, None) => row.put(Tone::Plain, pace.effective.to_string()),
     };
     let mut row = row.put(Tone::Quiet, format!(": you {}", pace.ceiling));
     for (who, taken) in &pace.taken {
@@ -85,6 +94,10 @@ fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
         .put(Tone::Plain, format::count(view.progress.chunk_rows.into()))
         .put(Tone::Quiet, " rows, ")
         .put(Tone::Plain, format::duration(view.progress.last_chunk));
+    let row = match view.progress.workers {
+        0 | 1 => row,
+        several => row.put(Tone::Plain, format!(", {several} workers")),
+    };
     let wal = scene.snapshot.readings.wal_rate.value();
     let wal = wal.map_or("unknown".into(), |rate| {
         format!("{}/s", format::bytes(*rate))
@@ -110,6 +123,27 @@ fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {
     let row = counted(row, "swept ", p.swept, Tone::Plain);
     let row = counted(row, "quarantined ", p.quarantined, Tone::Bad);
     counted(row, "conflicts ", p.conflicts, Tone::Note)
+}
+
+/// How many partitions are done, and those under way.
+fn parts(scene: &Scene<'_>, view: &BackfillView) -> Option<Row> {
+    let parts = &view.progress.parts;
+    let done = parts.iter().filter(|part| part.done).count();
+    let row = scene.row().gap(1).put(Tone::Quiet, "partitions ");
+    let row = row.put(Tone::Plain, format!("{done} of {} done", parts.len()));
+    let under_way = parts.iter().filter(|part| !part.done && part.rows_done > 0);
+    let row = under_way.fold(row, |row, part| {
+        let rows = if part.copied {
+            part.swept
+        } else {
+            part.rows_done
+        };
+        let share = rows as f64 / part.rows_total.max(1) as f64;
+        let word = if part.copied { " swept " } else { " " };
+        let share = format::share(share.min(1.0));
+        row.put(Tone::Plain, format!(", {}{word}{share}", part.name))
+    });
+    (!parts.is_empty()).then_some(row)
 }
 
 /// Time taken off the pace, by reason, worst first.

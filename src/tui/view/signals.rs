@@ -14,6 +14,9 @@ use crate::runbook::Signal;
 use crate::tui::history::Series;
 use crate::tui::theme::Tone;
 
+/// In place of a value.
+const NONE: &str = "-";
+
 /// A guard or a signal.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
@@ -46,7 +49,13 @@ impl Watched {
             (true, _) | (_, "") => String::new(),
             (false, limit) => format!(" of {limit}"),
         };
-        format!("{}: {} {}{of}", self.word, self.signal, self.now)
+        // Without a value it is whose that matters.
+        let now = if self.now == NONE {
+            &self.of
+        } else {
+            &self.now
+        };
+        format!("{}: {} {now}{of}", self.word, self.signal)
     }
 }
 
@@ -65,14 +74,13 @@ pub(super) fn watched(scene: &Scene<'_>) -> Vec<Watched> {
 fn guard(scene: &Scene<'_>, view: &GuardView) -> Watched {
     let guards = &scene.snapshot.run.plan.body.guards;
     let planned = guards.iter().find(|guard| guard.id == view.guard);
-    let lag = planned.is_none_or(|guard| guard.signal == Signal::ReplicationLag);
-    let shown = |value: f64| {
-        if lag {
-            format::duration(Duration::from_secs_f64(value.clamp(0.0, 1e9)))
-        } else {
-            format::quantity(value)
-        }
+    let series = match planned.map(|guard| &guard.signal) {
+        Some(Signal::ReplicationLag { standby: None }) => Some(Series::Lag),
+        Some(Signal::WalRate) => Some(Series::Wal),
+        Some(Signal::WaitingBehindUs) => Some(Series::Waiting),
+        _ => None,
     };
+    let shown = |value: f64| view.unit.show(value);
     let now = match &view.value {
         Reading::Measured { value, .. } => shown(*value),
         Reading::Absent { why, .. } => why.word().into(),
@@ -93,7 +101,7 @@ fn guard(scene: &Scene<'_>, view: &GuardView) -> Watched {
         next: view.limit.map_or("", |(rung, _)| rung.word()),
         limit: view.limit.map_or(String::new(), |(_, at)| shown(at)),
         top: view.limit.map_or(0.0, |(_, at)| at),
-        series: lag.then_some(Series::Lag),
+        series,
         age: view.value.age(scene.now),
     }
 }
@@ -176,7 +184,7 @@ fn lag(replica: &Replica) -> String {
     match replica.heartbeat_lag.max(replica.replay_lag) {
         Some(lag) => format::duration(lag),
         None if replica.state == ReplicaState::Idle => "idle".into(),
-        None => "-".into(),
+        None => NONE.into(),
     }
 }
 

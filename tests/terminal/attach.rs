@@ -159,8 +159,8 @@ async fn three_terminals_on_one_run_and_one_of_two_wins() {
     ] {
         eve.shows(row);
     }
-    bo.press("\x1bq");
-    assert_eq!(bo.ends(), 0);
+    bo.press("\x03");
+    assert_eq!(bo.ends(), 0, "out of a card, too");
     cy.kill();
     company.attached(&["eve"]).await;
     eve.waits("two gone", |text| !text.contains("operate"));

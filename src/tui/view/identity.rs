@@ -75,24 +75,25 @@ fn lead(scene: &Scene<'_>, width: u16) -> String {
     let snapshot = scene.snapshot;
     let user = &snapshot.user;
     let lead = match (&snapshot.run.lead, snapshot.state) {
-        (Some(lead), state) if state != State::NoLead => format!("LEAD {}", lead.by),
-        _ => "NO LEAD".into(),
+        (Some(lead), state) if state != State::NoLead => Some(format!("LEAD {}", lead.by)),
+        _ => None,
     };
     let may = match snapshot.terminal {
         Terminal::Lead => return format!("LEAD {user}{}", others(scene, " watching")),
         Terminal::Operator => "operate",
         Terminal::Observer => "watch",
     };
-    match width {
-        ..100 => format!("{may}{}, {lead}", others(scene, "")),
-        _ => format!("you {user} {may}, {lead}{}", others(scene, " watching")),
+    match (lead, width) {
+        (None, _) => format!("NO LEAD, you {may}"),
+        (Some(lead), ..100) => format!("{may}{}, {lead}", others(scene, "")),
+        (Some(lead), _) => format!("you {user} {may}, {lead}{}", others(scene, " watching")),
     }
 }
 
 /// The other attached terminals: this one does not count itself.
 fn others(scene: &Scene<'_>, word: &str) -> String {
     // What is wrong needs the room.
-    if scene.model.old().is_some() || scene.snapshot.state == State::NoLead {
+    if scene.model.old().is_some() {
         return String::new();
     }
     let attended = scene.snapshot.attended().value().map_or(0, Vec::len);

@@ -10,6 +10,7 @@
 //! - `supervise`: deadline, stop, and the sessions that queue behind us.
 //! - [`record`]: what a transaction leaves, and the proof that it left nothing.
 
+mod definition;
 mod index;
 mod pipeline;
 mod progress;

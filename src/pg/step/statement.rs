@@ -12,7 +12,7 @@ use crate::runbook::SqlExpect;
 use crate::text::clean_bounded;
 
 /// Longest statement in a fault, in characters.
-const MAX_STATEMENT: usize = 200;
+pub(super) const MAX_STATEMENT: usize = 200;
 
 /// First words of statements that answer without a count of rows. `CREATE
 /// TABLE AS` is among them: its count is not worth a round trip under locks.

@@ -71,3 +71,39 @@ async fn another_index_of_that_name_is_not_taken_for_ours() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_index_of_another_column_is_nobodys_leftover() {
+    let rig = Rig::new().await;
+    let theirs = "CREATE INDEX by_email ON users (id)";
+    rig.database.client.batch_execute(theirs).await.unwrap();
+    let mut job = separate(&["CREATE INDEX CONCURRENTLY by_email ON users (email)"]);
+    job.again = true;
+    let fault = rig.run(&job).await.unwrap_err();
+    assert_eq!(fault.trouble, Trouble::Changed, "{fault:?}");
+    // Nor is it ours to drop where it is invalid.
+    let spoil = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_email'::regclass";
+    rig.database.client.batch_execute(spoil).await.unwrap();
+    let fault = rig.run(&job).await.unwrap_err();
+    assert_eq!(fault.trouble, Trouble::Changed, "{fault:?}");
+    assert_eq!(rig.number("SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('by_email')").await, 1);
+}
+
+#[tokio::test]
+async fn an_index_is_known_again_however_the_server_writes_it() {
+    let rig = Rig::new().await;
+    let more = "ALTER TABLE users ADD \"Sign Up\" date, ADD name varchar(40), ADD path text";
+    rig.database.client.batch_execute(more).await.unwrap();
+    for sql in [
+        "create index concurrently a on users (lower(name) desc nulls first, \"Sign Up\" asc nulls last, ID)",
+        "CREATE INDEX CONCURRENTLY b ON users USING hash (email)",
+        "CREATE UNIQUE INDEX CONCURRENTLY c ON public.users (id) INCLUDE (email, name) WITH (fillfactor = 70) WHERE email IS NOT NULL AND name = 'x';",
+        "CREATE INDEX CONCURRENTLY d ON users (path text_pattern_ops, email COLLATE \"C\") WHERE (id % 10) > 3",
+        "CREATE INDEX CONCURRENTLY e ON users ((id + 1), coalesce(email, 'none'))",
+    ] {
+        let mut job = separate(&[sql]);
+        rig.run(&job).await.unwrap();
+        job.again = true;
+        rig.run(&job).await.expect(sql);
+    }
+}

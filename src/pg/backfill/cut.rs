@@ -55,7 +55,7 @@ impl Worker {
         let session = &self.hand.session;
         let identity = &self.site.identity;
         let cut = self.hand.ledger.cut(session.client(), &lower, &upper, identity);
-        Self::expect_saved(session.run(cut).await?)?;
+        session.run(cut).await?;
         lower.at.saves += 1;
         self.range = lower;
         self.ahead = None;

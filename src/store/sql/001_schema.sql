@@ -128,7 +128,7 @@ CREATE TABLE pgcutover.checkpoint (
     chunks        bigint NOT NULL DEFAULT 0,
     chunk_rows    int    NOT NULL,        -- the size that the next chunk starts from
     busy_ms       bigint NOT NULL DEFAULT 0,
-    saves         bigint NOT NULL DEFAULT 0, -- counts; a chunk that another one overtook cannot commit
+    saves         bigint NOT NULL DEFAULT 0, -- counts: one that another chunk overtook raises (saved_one)
     identity      json   NOT NULL,        -- server and collation versions that keys compare by
     started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -238,6 +238,17 @@ BEGIN
     PERFORM 1 FROM pgcutover.lease WHERE run_id = p_run AND token = p_token FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the lease of run % is held by another lead', p_run USING ERRCODE = 'PGC01';
+    END IF;
+END $$;
+
+-- Raises PGC04 unless one checkpoint was saved, so that the chunk around it cannot
+-- commit, whatever is on its way behind.
+CREATE FUNCTION pgcutover.saved_one(p_rows bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_rows IS DISTINCT FROM 1 THEN
+        RAISE EXCEPTION 'the checkpoint is not where this worker left it: an earlier chunk has arrived'
+            USING ERRCODE = 'PGC04';
     END IF;
 END $$;
 

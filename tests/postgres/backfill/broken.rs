@@ -213,3 +213,19 @@ async fn dropping_it_cancels_the_statement() {
     }
     drop(driver);
 }
+
+/// What a chunk of a lost connection does whose COMMIT arrives all the same.
+#[tokio::test]
+async fn a_chunk_that_another_one_overtook_commits_nothing() {
+    let database = users(60).await;
+    let overtake = "CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN UPDATE pgcutover.checkpoint SET saves = saves + 1; RETURN new; END';
+        CREATE TRIGGER overtake BEFORE UPDATE ON users FOR EACH ROW WHEN (old.id = 25)
+            EXECUTE FUNCTION overtake()";
+    database.client.batch_execute(overtake).await.unwrap();
+    let fault = run(&database, job()).await.0.unwrap_err();
+    assert_eq!(fault.trouble, Trouble::ConnectionLost, "{fault:?}");
+    assert!(fault.message.contains("checkpoint"), "{fault:?}");
+    assert_eq!(wrong(&database).await, 40, "two chunks of ten");
+    assert_eq!(ask(&database, "SELECT saves FROM pgcutover.checkpoint").await, 2);
+}

@@ -9,9 +9,7 @@ use pgcutover::run::fault::Trouble;
 use tokio::sync::watch;
 
 use super::COUNT_WRITES;
-use crate::chunked::{
-    ask, chunks, finish, job, opener, run, run_at, until_blocked, users, wrong,
-};
+use crate::chunked::{ask, chunks, finish, job, opener, run, run_at, until_blocked, users, wrong};
 use crate::support::{self, Database};
 
 /// Section 7's trap. A client holds the row that our statement wants, writes it
@@ -227,5 +225,25 @@ async fn a_chunk_that_another_one_overtook_commits_nothing() {
     assert_eq!(fault.trouble, Trouble::ConnectionLost, "{fault:?}");
     assert!(fault.message.contains("checkpoint"), "{fault:?}");
     assert_eq!(wrong(&database).await, 40, "two chunks of ten");
-    assert_eq!(ask(&database, "SELECT saves FROM pgcutover.checkpoint").await, 2);
+    assert_eq!(
+        ask(&database, "SELECT saves FROM pgcutover.checkpoint").await,
+        2
+    );
+}
+
+/// The journal may be on another server, and it does not forget.
+#[tokio::test]
+async fn only_the_end_of_a_range_waits_for_the_disk() {
+    let database = users(30).await;
+    let listen = "CREATE TABLE waits (stage text, setting text);
+        CREATE FUNCTION listen() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO waits VALUES (new.stage, current_setting(''synchronous_commit'')); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER listen AFTER UPDATE ON pgcutover.checkpoint
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION listen()";
+    database.client.batch_execute(listen).await.unwrap();
+    finish(&database, job()).await;
+    let as_it_should = "SELECT count(*) FROM waits WHERE (stage = 'done') = (setting = 'on')";
+    let said = ask(&database, "SELECT count(*) FROM waits").await;
+    assert!(said > 4, "{said}");
+    assert_eq!(ask(&database, as_it_should).await, said);
 }

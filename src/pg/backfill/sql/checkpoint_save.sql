@@ -5,6 +5,8 @@
 -- Columns: none to be read. Raises PGC04 where the range is gone or has been saved
 -- meanwhile: by a chunk whose connection was lost, and whose COMMIT arrived all
 -- the same.
+-- The end of a range waits for the disk, and with it all chunks before: the journal
+-- may be on another server, and says that they are done for good.
 -- Oldest server: 13. Privileges: UPDATE on pgcutover.checkpoint, EXECUTE on
 -- pgcutover.saved_one.
 WITH saved AS (
@@ -15,4 +17,5 @@ WITH saved AS (
     WHERE run_id = $1 AND step = $2 AND attempt = $3 AND round = $4 AND range = $5 AND saves = $16
     RETURNING 1
 )
-SELECT pgcutover.saved_one((SELECT count(*) FROM saved))
+SELECT pgcutover.saved_one((SELECT count(*) FROM saved)),
+       CASE WHEN $6 = 'done' THEN set_config('synchronous_commit', 'on', true) END

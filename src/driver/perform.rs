@@ -6,6 +6,7 @@
 
 mod chunks;
 mod command;
+mod former;
 mod probe;
 mod sql;
 mod wait;

@@ -107,7 +107,9 @@ fn word(text: &str) -> String {
         letters.next().is_some_and(first)
             && letters.all(|c| first(c) || c.is_ascii_digit() || c == '$')
     };
-    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     match quoted {
         Some(name) if is_plain(name) => name.to_owned(),
         Some(_) => text.to_owned(),

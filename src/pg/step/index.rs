@@ -4,6 +4,8 @@
 //! its name: it slows writes, serves nobody, and IF NOT EXISTS takes it for done.
 //! One of that name which is defined otherwise is somebody else's, in any try.
 
+use std::time::Duration;
+
 use squawk_syntax::SourceFile;
 use squawk_syntax::ast::{self, AstNode};
 use tokio_postgres::types::ToSql;
@@ -69,7 +71,8 @@ impl Build {
         })
     }
 
-    /// Makes room for the build: `false` if an earlier try has built it already.
+    /// Makes room for the build, which may take until `deadline`: `false` if an
+    /// earlier try has built it already.
     ///
     /// # Errors
     /// `Changed` for an index that is not this task's leftover, `LockTimeout`
@@ -78,6 +81,7 @@ impl Build {
         &self,
         session: &Session,
         again: bool,
+        deadline: Duration,
         supervisor: &mut Supervisor<'_>,
     ) -> Result<bool, Fault> {
         match self.state(session).await? {
@@ -86,7 +90,8 @@ impl Build {
             // The server has its say: an error, or IF NOT EXISTS.
             State::Valid => Ok(true),
             State::Invalid { remove } if again => {
-                supervisor.run(statement::run(session, &remove)).await?;
+                let removed = statement::run(session, &remove);
+                supervisor.run(deadline, removed).await?;
                 Ok(true)
             }
             State::Invalid { remove } => Err(self
@@ -135,8 +140,8 @@ impl Build {
             return Ok(State::Missing);
         };
         let definition: Option<String> = row.get("definition");
-        let is_ours = definition.as_deref().and_then(Definition::read).as_ref()
-            == Some(&self.definition);
+        let is_ours =
+            definition.as_deref().and_then(Definition::read).as_ref() == Some(&self.definition);
         Ok(match (is_ours, row.get("builder"), row.get("valid")) {
             (false, _, _) => State::Other {
                 definition: definition.map(|other| clean_bounded(&other, MAX_STATEMENT)),

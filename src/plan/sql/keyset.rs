@@ -190,7 +190,11 @@ impl Keyset {
             flag = parts.flag,
             counted = parts.counted,
             image = parts.image,
-            wants = parts.wants.iter().map(|wants| format!("\n{wants}")).collect::<String>(),
+            wants = parts
+                .wants
+                .iter()
+                .map(|wants| format!("\n{wants}"))
+                .collect::<String>(),
             table = self.table,
             name = self.name,
             range = where_all(self.walked(ends)),
@@ -228,12 +232,8 @@ impl Keyset {
         }
     }
 
-    /// The condition that holds for the row with the key `$1..$k`.
-    pub(super) fn is_key(&self) -> String {
-        self.is_key_of(None)
-    }
-
-    /// The same under an alias.
+    /// The condition that holds for the row with the key `$1..$k`, under an
+    /// alias where the table has one.
     pub(super) fn is_key_of(&self, alias: Option<&str>) -> String {
         format!("{} = {}", self.row(alias), self.key(1))
     }

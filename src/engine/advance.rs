@@ -186,10 +186,7 @@ fn give_up(memory: &mut Memory, crossing: &Crossing, why: &str, decision: &mut D
 fn enters_by_itself(run: &Run, memory: &mut Memory, now: Timestamp) -> bool {
     let boundary = run.boundary();
     let wanted = match run.plan.phases().get(boundary) {
-        Some(phase) => {
-            run.begins_by_itself(phase)
-                && refusal(run, phase.id.as_str(), now).is_ok()
-        }
+        Some(phase) => run.begins_by_itself(phase) && refusal(run, phase.id.as_str(), now).is_ok(),
         None => matches!(run.place, Place::In(_)) && run.next_step().is_none(),
     };
     let gates: Vec<_> = run.boundary_gates(boundary).collect();

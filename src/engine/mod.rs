@@ -21,6 +21,7 @@ pub mod eta;
 pub mod gate;
 pub mod guard;
 pub mod intent;
+pub mod lead;
 pub mod loss;
 pub mod memory;
 pub mod message;

@@ -2,7 +2,7 @@
 //!
 //! - [`connect`]: where to connect and how, by libpq's habits.
 //! - [`session`]: one open session of one purpose; [`open`], [`purpose`] and
-//!   [`cancel`] are its parts.
+//!   [`cancel`] are its parts; [`pooler`] tells what is no server.
 //! - [`introspect`]: the catalog, as far as a runbook is concerned with it.
 //! - [`backfill`] and [`parity`]: work that goes chunk by chunk along a key, at
 //!   the rhythm of [`cadence`].
@@ -25,6 +25,7 @@ mod number;
 pub mod open;
 mod open_error;
 pub mod parity;
+pub mod pooler;
 pub mod probe;
 pub mod purpose;
 pub mod session;

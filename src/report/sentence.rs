@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::format;
 use crate::run::event::{
-    Answer, EventKind, Evidence, Next, ParitySummary, Percent, Rung, Scope, Summary,
+    Actor, Answer, EventKind, Evidence, Ground, Next, ParitySummary, Percent, Rung, Scope, Summary,
 };
 
 /// How much an event or a value matters, quietest first.
@@ -32,12 +32,10 @@ pub fn sentence(kind: &EventKind) -> String {
         EventKind::RunCreated { by, plan_hash, .. } => {
             format!("run created by {by}, plan {}", short(plan_hash))
         }
-        EventKind::LeadTaken {
-            by, host, reason, ..
-        } => match reason {
-            Some(reason) => format!("{by} took the lead on {host}: {reason}"),
-            None => format!("{by} leads from {host}"),
-        },
+        EventKind::LeadTaken { .. }
+        | EventKind::LeadAsked { .. }
+        | EventKind::LeadAnswered { .. }
+        | EventKind::TailLost { .. } => leading(kind),
         EventKind::PhaseEntered {
             phase, attempt, by, ..
         } if *attempt > 1 => format!("entered {phase}, attempt {attempt}, by {by}"),
@@ -77,6 +75,56 @@ pub fn sentence(kind: &EventKind) -> String {
     }
 }
 
+/// Who leads, on which ground, and what a server has lost.
+fn leading(kind: &EventKind) -> String {
+    match kind {
+        EventKind::LeadTaken {
+            by,
+            host,
+            reason,
+            from,
+            ground,
+            ..
+        } => {
+            let what = match from {
+                Some(from) => taken(by, from, host, *ground),
+                None => format!("{by} leads from {host}"),
+            };
+            because(what, reason.as_deref())
+        }
+        EventKind::LeadAsked { by } => format!("{by} asks to take over"),
+        EventKind::LeadAnswered { by, to, answer } => match answer {
+            Answer::Go => format!("{by} hands the lead over to {to}"),
+            Answer::NoGo => format!("{by} keeps the lead: {to} asked for it"),
+        },
+        EventKind::TailLost { lost } => {
+            let tags = lost.iter().map(|event| {
+                let what = sentence(&event.kind);
+                format!("{} {what}", event.seq)
+            });
+            let tags: Vec<_> = tags.collect();
+            format!(
+                "the server has lost {}: {}",
+                format::plural(lost.len() as u64, "event"),
+                tags.join("; ")
+            )
+        }
+        other => other.tag().replace('_', " "),
+    }
+}
+
+/// How one lead followed another.
+pub fn taken(by: &Actor, from: &Actor, host: &str, ground: Ground) -> String {
+    match ground {
+        Ground::Free if by == from => format!("{by} leads from {host} again"),
+        Ground::Free => format!("{by} leads from {host}, after {from} had gone"),
+        Ground::Silent => format!("{by} took the lead from {from}, who was silent, on {host}"),
+        Ground::Consent => format!("{by} took the lead from {from}, who agreed, on {host}"),
+        Ground::Reason => format!("{by} took the lead from {from}, unasked, on {host}"),
+        Ground::Moved => format!("{by} leads on another server, from {host}"),
+    }
+}
+
 /// What people and guards did about the flow of a run.
 fn control(kind: &EventKind) -> String {
     match kind {
@@ -85,6 +133,9 @@ fn control(kind: &EventKind) -> String {
         EventKind::Paused { by } => format!("backfill paused by {by}"),
         EventKind::Resumed { by } => format!("backfill resumed by {by}"),
         EventKind::PaceSet { by, pace } => format!("pace set to {pace} by {by}"),
+        EventKind::StepReopened { step, what, by } => {
+            format!("{step} is done again by {by}: {what}")
+        }
         EventKind::WorkersSet { by, workers } => format!("workers set to {workers} by {by}"),
         EventKind::PaceChanged { pace, reasons } => paced(*pace, reasons),
         EventKind::Soaked {
@@ -148,6 +199,7 @@ fn control(kind: &EventKind) -> String {
 pub fn tone(kind: &EventKind) -> Tone {
     match kind {
         EventKind::StepInDoubt { .. }
+        | EventKind::TailLost { .. }
         | EventKind::StepFailed {
             next: Next::Person, ..
         } => Tone::Bad,
@@ -155,6 +207,7 @@ pub fn tone(kind: &EventKind) -> Tone {
         | EventKind::Held { .. }
         | EventKind::RollbackStarted { .. }
         | EventKind::GateWaived { .. }
+        | EventKind::LeadAsked { .. }
         | EventKind::LinkRestored { .. } => Tone::Warn,
         EventKind::PaceChanged { pace, .. } if *pace < Percent::FULL => Tone::Warn,
         EventKind::GuardChanged { rung, .. } if *rung > Rung::Quiet => Tone::Warn,
@@ -163,6 +216,7 @@ pub fn tone(kind: &EventKind) -> Tone {
         | EventKind::Released { .. }
         | EventKind::Paused { .. }
         | EventKind::LeadTaken { .. }
+        | EventKind::LeadAnswered { .. }
         | EventKind::SignedOff { .. } => Tone::Note,
         EventKind::StepSucceeded { .. } | EventKind::GatePassed { .. } | EventKind::Finished => {
             Tone::Good
@@ -225,7 +279,8 @@ fn paced(pace: Percent, reasons: &[String]) -> String {
     }
 }
 
-fn because(what: String, reason: Option<&str>) -> String {
+/// With the reason behind a colon, where there is one.
+pub fn because(what: String, reason: Option<&str>) -> String {
     match reason {
         None | Some("") => what,
         Some(reason) => format!("{what}: {reason}"),

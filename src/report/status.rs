@@ -75,6 +75,9 @@ pub struct BackfillStatus {
     pub chunks: u64,
     /// Rows in quarantine.
     pub quarantined: u64,
+    /// The newest of them, each its key and its error.
+    #[serde(default)]
+    pub aside: Vec<(String, String)>,
     /// Sessions that work on it, or wait between two chunks.
     #[serde(default)]
     pub workers: u16,
@@ -208,6 +211,8 @@ impl Status {
         lines.extend(self.backfill.as_ref().map(backfill_line));
         let parts = self.backfill.iter().flat_map(|backfill| &backfill.parts);
         lines.extend(parts.filter_map(part_line));
+        let aside = self.backfill.iter().flat_map(|backfill| &backfill.aside);
+        lines.extend(aside.map(|(key, why)| format!("  in quarantine: {key}: {why}")));
         lines.extend(self.parity.as_ref().map(parity_line));
         for gate in &self.gates {
             lines.push(format!(
@@ -290,6 +295,7 @@ fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
         elapsed_ms: millis(view.elapsed),
         chunks: view.progress.chunks,
         quarantined: view.progress.quarantined,
+        aside: view.progress.aside.clone(),
         workers: view.progress.workers,
         parts: view.progress.parts.clone(),
         eta_low_s: view.eta.map(|eta| eta.low.as_secs()),

@@ -56,6 +56,7 @@ fn words(kind: &EventKind) -> Option<(&Actor, String)> {
             summary: Summary::Answered { by },
         } => (by, format!("answered {task}")),
         EventKind::DoubtResolved { by, task, .. } => (by, format!("settled {task}")),
+        EventKind::StepReopened { by, step, .. } => (by, format!("had {step} done again")),
         EventKind::Held { by, .. } => (by, "held the run".into()),
         EventKind::Released { by } => (by, "released the hold".into()),
         EventKind::Paused { by } => (by, "paused the backfill".into()),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::again::Again;
 use super::fault::Fault;
 pub use super::lead::Ground;
 pub use super::proof::{BackfillSummary, ParitySummary, Summary};
@@ -282,6 +283,15 @@ pub enum EventKind {
         /// Its reason or its finding.
         how: String,
     },
+    /// A finished step is to be done again, and what its outcome proved with it.
+    StepReopened {
+        /// The step.
+        step: StepId,
+        /// Which rows.
+        what: Again,
+        /// Who.
+        by: Actor,
+    },
     /// Nothing new starts.
     Held {
         /// Who held it.
@@ -419,6 +429,7 @@ impl EventKind {
             Self::StepFailed { .. } => "step_failed",
             Self::StepInDoubt { .. } => "step_in_doubt",
             Self::DoubtResolved { .. } => "doubt_resolved",
+            Self::StepReopened { .. } => "step_reopened",
             Self::Held { .. } => "held",
             Self::Released { .. } => "released",
             Self::Paused { .. } => "paused",
@@ -448,11 +459,26 @@ impl EventKind {
                 | Self::Soaked { .. }
                 | Self::GuardChanged { .. }
                 | Self::LinkRestored { .. }
-                | Self::LeadAsked { .. }
                 | Self::LeadAnswered { .. }
                 | Self::PaceSet { .. }
                 | Self::WorkersSet { .. }
                 | Self::SignedOff { .. }
         )
+    }
+
+    /// Whether it changes what a signature is about: the plan, the phase, its
+    /// attempt or the outcome of a step. Holds, pauses and other gates do not.
+    pub fn is_evidence(&self) -> bool {
+        let flow = matches!(
+            self,
+            Self::LeadTaken { .. }
+                | Self::Held { .. }
+                | Self::Released { .. }
+                | Self::Paused { .. }
+                | Self::Resumed { .. }
+                | Self::GatePassed { .. }
+                | Self::GateWaived { .. }
+        );
+        self.is_material() && !flow
     }
 }

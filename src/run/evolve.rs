@@ -13,6 +13,7 @@
 //! | `step_failed` | task started | retrying, failed or interrupted |
 //! | `step_in_doubt` | task started, or a server lost that it was | in doubt, touched |
 //! | `doubt_resolved` | failed or in doubt | done, or interrupted |
+//! | `step_reopened` | backfill or comparison done, no rollback | interrupted, to be done again |
 //! | `rollback_started` | in that phase, or before the one after it | taking it back |
 //! | `phase_rolled_back` | that phase is taken back | before it, its facts forgotten (below) |
 //! | `finished` | in the last phase, nothing left to do | the end |
@@ -26,6 +27,7 @@
 //! Holds, pauses, paces, gates, guards and sign-offs are legal at any time
 //! before the end.
 
+pub(crate) mod again;
 mod back;
 mod notes;
 
@@ -108,6 +110,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         last_at: event.at,
         material: event.seq,
         deeds: Vec::new(),
+        evidence: event.seq,
         lead: None,
         place: Place::Before(0),
         placed_at: event.at,
@@ -123,6 +126,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
             pace: Percent::FULL,
             reasons: Vec::new(),
         },
+        reruns: std::collections::BTreeMap::new(),
         rollback: None,
         signoffs: Vec::new(),
         outcome: None,
@@ -154,6 +158,9 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     if event.kind.is_material() {
         run.material = event.seq;
         Deed::note(&mut run.deeds, event);
+    }
+    if event.kind.is_evidence() {
+        run.evidence = event.seq;
     }
     Ok(())
 }
@@ -191,6 +198,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
             by,
             how,
         } => resolve(run, event, task, *done, by, how)?,
+        EventKind::StepReopened { step, what, .. } => again::reopen(run, event, step, what)?,
         EventKind::Held { by, reason } => {
             run.hold.get_or_insert_with(|| mark(event, by, reason));
         }
@@ -301,7 +309,10 @@ fn start(run: &mut Run, event: &Event, task: &Task, attempt: u32) -> Result<(), 
     let place = place.ok_or_else(|| format!("the plan has no step `{}`", task.step))?;
     let current = match &run.rollback {
         Some(rollback) => run.way_back(rollback.phase, rollback.scope).contains(task),
-        None => run.place == Place::In(place.phase) && !run.is_way_back(task),
+        None => {
+            let here = run.place == Place::In(place.phase) || again::is_behind(run, &task.step);
+            here && !run.is_way_back(task)
+        }
     };
     if !current {
         return Err(format!("{task} is not of the current phase"));

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Phase, Plan, PlannedStep};
-use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId};
+use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId, StepId};
 
+pub mod again;
 pub mod deed;
 pub mod event;
 pub mod evolve;
@@ -24,6 +25,7 @@ pub mod progress;
 pub mod proof;
 pub mod words;
 
+use again::Rerun;
 use deed::Deed;
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
@@ -53,6 +55,8 @@ pub struct Run {
     pub material: Seq,
     /// What people did lately that is material, oldest first.
     pub deeds: Vec<Deed>,
+    /// The newest event that changes what a signature is about.
+    pub evidence: Seq,
     /// Who holds the lease, by the journal.
     pub lead: Option<Lead>,
     /// Before a phase, or in it.
@@ -78,6 +82,8 @@ pub struct Run {
     pub workers: Option<u16>,
     /// What guards leave of it, as last journaled.
     pub pace: PaceRecord,
+    /// Finished steps that were taken again in their phase's current attempt.
+    pub reruns: BTreeMap<StepId, Rerun>,
     /// The way back, while it is being taken.
     pub rollback: Option<Rollback>,
     /// Answers of seats, oldest first.
@@ -253,13 +259,17 @@ impl Run {
         )
     }
 
-    /// The first step of the current phase that is not done; `None` at a
-    /// boundary, or when all are.
+    /// The first step that is not done, of the current phase or taken again;
+    /// `None` at a boundary, or when all are.
     pub fn next_step(&self) -> Option<&PlannedStep> {
         let Place::In(index) = self.place else {
             return None;
         };
-        let mut steps = self.plan.phases()[index].steps.iter();
+        // Of the phases before, only what was taken again.
+        let before = self.plan.phases()[..index].iter();
+        let again = before.flat_map(|phase| &phase.steps);
+        let again = again.filter(|step| self.reruns.contains_key(step.id()));
+        let mut steps = again.chain(&self.plan.phases()[index].steps);
         steps.find(|step| !self.is_done(&Task::forward(step.id().clone())))
     }
 

@@ -60,6 +60,9 @@ pub struct BackfillSummary {
     pub chunks: u64,
     /// Rows in quarantine.
     pub quarantined: u64,
+    /// Some of them, each its key and its error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<(String, String)>,
     /// Rows that the final sweep visited.
     pub swept: u64,
     /// From the first chunk to the end of the sweep, pauses included.

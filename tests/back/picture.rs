@@ -65,6 +65,8 @@ const BACKFILL: &[(&str, &str)] = &[
     ("elapsed_ms", "count"),
     ("chunks", "count"),
     ("quarantined", "count"),
+    ("workers", "count"),
+    ("parts", "list"),
     ("eta_low_s", "count?"),
     ("eta_high_s", "count?"),
     ("pace", "count"),
@@ -82,6 +84,8 @@ const GATE: &[(&str, &str)] = &[("id", "text"), ("verdict", "text"), ("reason", 
 const GUARD: &[(&str, &str)] = &[
     ("id", "text"),
     ("state", "text"),
+    ("signal", "text"),
+    ("unit", "said"),
     ("value", "number?"),
     ("limit", "number?"),
     ("age_ms", "count?"),
@@ -134,7 +138,7 @@ async fn status_says_in_json_what_is_so_in_every_state() {
         &status,
         &json!({
             "phase": "expand", "before": true, "step": null, "hold": null, "backfill": null,
-            "parity": null, "gates": [], "verdict": "Not started. expand is next.",
+            "parity": null, "gates": [], "verdict": "Nothing has been touched yet. expand is next.",
         }),
     );
     assert!(status["lead"].as_str().unwrap().starts_with("postgres on "));

@@ -23,6 +23,7 @@ mod operator;
 mod program;
 mod refused;
 mod stage;
+mod taken;
 #[path = "../postgres/targets.rs"]
 #[allow(dead_code, reason = "shared with tests/postgres")]
 mod targets;

@@ -110,7 +110,10 @@ impl Stage {
     /// The program in the stage's surroundings, and in no others.
     pub(crate) fn program(&self) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pgcutover"));
+        // Figures are made with another build than the tests.
+        let built = std::env::var_os("PGCUTOVER_TEST_PROGRAM");
+        let built = built.unwrap_or_else(|| env!("CARGO_BIN_EXE_pgcutover").into());
+        let mut command = Command::new(built);
         command
             .env_clear()
             .env("PATH", format!("{}/bin:{path}", self.home.display()))
@@ -125,6 +128,27 @@ impl Stage {
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
+    }
+
+    /// The same as another login.
+    pub(crate) fn program_as(&self, login: &str) -> Command {
+        let mut command = self.program();
+        let address = self
+            .address
+            .replace("user=postgres", &format!("user={login}"));
+        command.env(URL, address);
+        command
+    }
+
+    /// `take-over --headless` as that login.
+    pub(crate) fn taker(&self, login: &str, options: &[&str]) -> Lead {
+        let mut command = self.program_as(login);
+        command.args(["take-over", "--headless", "--url-env", URL]);
+        command.args(options);
+        // Its local log is of another machine.
+        command.env("XDG_STATE_HOME", self.home.join("elsewhere"));
+        command.current_dir(&self.home);
+        Lead::start(command, &self.home)
     }
 
     /// `run --headless`, from the start or resumed.

@@ -11,6 +11,7 @@ mod load;
 mod login;
 mod monitor;
 mod parity;
+mod pooler;
 mod probe;
 mod sandbox;
 mod session;

@@ -1,6 +1,7 @@
 //! The engine against a scripted world: tables, sequences and properties.
 //! No sleep, no clock, no database.
 
+mod again;
 mod gates;
 mod guards;
 mod losses;

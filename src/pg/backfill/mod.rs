@@ -36,6 +36,7 @@ use super::cadence::Control;
 use super::lease::Lease;
 use super::session::Session;
 use crate::plan::Table;
+use crate::run::again::Again;
 use crate::run::event::BackfillSummary;
 use crate::run::fault::Fault;
 use crate::run::progress::BackfillProgress;
@@ -50,6 +51,7 @@ mod cut;
 mod identity;
 mod ledger;
 mod range;
+mod retry;
 mod served;
 mod site;
 mod sweep;
@@ -69,6 +71,8 @@ pub struct Job {
     pub attempt: i32,
     /// 0, then the number of the rerun.
     pub round: i32,
+    /// Which rows.
+    pub what: Again,
     /// The table, with the types of its key and of the columns to set.
     pub table: Table,
     /// What to write.
@@ -108,6 +112,9 @@ where
     S: Future<Output = Result<Session, Fault>> + Send + 'static,
 {
     let open: crew::Open = Box::new(move || Box::pin(open()));
+    if job.what == Again::Quarantined {
+        return retry::run(open().await?, job, control, Box::new(progress)).await;
+    }
     let crew = crew::Crew::gather(open, job, control, Box::new(progress)).await?;
     crew.run().await
 }

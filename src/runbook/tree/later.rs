@@ -18,6 +18,7 @@ const LATER: &[&str] = &[
     "phase.gate.http",
     "phase.gate.manual",
     "phase.gate.attached",
+    "phase.step.undo.backfill",
     "phase.step.parity.tables",
     "phase.step.parity.across",
     "phase.step.parity.counts",
@@ -27,8 +28,6 @@ const LATER: &[&str] = &[
     "phase.step.parity.canaries",
     "phase.step.parity.same_row.normalise",
     "phase.step.parity.same_row.known",
-    "phase.step.backfill.into",
-    "phase.step.backfill.walk",
     "guard.http",
     "guard.exec",
     "guard.metric",
@@ -92,15 +91,14 @@ fn join(path: &str, key: &str) -> String {
 
 fn is_later(path: &str) -> bool {
     // A rollback's steps have the fields of steps; what an author names freely has none.
-    let path = path
-        .replace("phase.rollback.", "phase.step.")
-        .replace(".undo.", ".");
+    let path = path.replace("phase.rollback.", "phase.step.");
+    let action = path.replace(".undo.", ".");
     let free = ["vars.", "connections.", "roles.", "environments."];
     LATER.iter().any(|later| match later.strip_prefix('*') {
         Some(suffix) => {
             path == suffix[1..]
                 || (path.ends_with(suffix) && !free.iter().any(|free| path.starts_with(free)))
         }
-        None => path == *later,
+        None => path == *later || action == *later,
     })
 }

@@ -1,20 +1,18 @@
 //! Probes: whether a task that was started is done.
 //!
-//! Owns what may be believed. What SQL has done is asked only when its backend
-//! is proved gone: until then it may still do it. A command is asked by its
-//! `done_when` alone; where nothing can tell, nobody guesses.
+//! Owns what may be believed. A transaction's record is looked for only when
+//! its backend is proved gone; a command is asked by its `done_when` alone;
+//! where nothing can tell, nobody guesses.
 
 use super::super::Driver;
 use super::super::exec;
-use super::former::Former;
 use crate::engine::proceed;
 use crate::pg::connect::Target;
-use crate::pg::session::{Purpose, open};
+use crate::pg::session::{Backend, Purpose, open};
 use crate::pg::step::{self, record};
 use crate::plan::StepPlace;
 use crate::run::event::{Direction, Task};
-use crate::run::fault::Fault;
-use crate::runbook::{Action, Exec, Probe, SqlAction};
+use crate::runbook::{Action, Probe, SqlAction};
 
 /// What a probe says: done, not done, or not known; and what told.
 type Finding = (Option<bool>, String);
@@ -35,15 +33,10 @@ impl Driver {
                 self.probe_transaction(task, place);
             }
             (_, Some(Probe::Query(query))) => self.probe_by_query(task, place, query.clone()),
-            (_, Some(Probe::Command(command))) => self.probe_by_command(task, place, command),
+            (_, Some(Probe::Command(command))) => self.probe_by_command(task, command),
             (Some(Action::Sql(action)), None) => {
-                let (former, finding) = (self.former(task, place), separate(action));
-                self.tasks.start_probe(task, async move {
-                    match former.gone().await {
-                        Ok(()) => finding,
-                        Err(fault) => unknown(fault),
-                    }
-                });
+                let finding = separate(action);
+                self.tasks.start_probe(task, async move { finding });
             }
             (Some(Action::Exec(_)), None) => {
                 let finding = (None, "the command has no `done_when` for this".to_owned());
@@ -67,9 +60,11 @@ impl Driver {
                 return self.tasks.start_probe(task, async move { finding });
             }
         };
+        let former = self.tasks.backends.get(task);
+        let former = former.and_then(|seen| *seen.borrow());
         let look = Transaction {
             target,
-            former: self.former(task, place),
+            former,
             run: self.run.id.clone(),
             task: task.clone(),
             attempt: self.phase_attempt(place.phase),
@@ -82,11 +77,7 @@ impl Driver {
 
     fn probe_by_query(&mut self, task: &Task, place: StepPlace<'_>, query: String) {
         let (questions, on) = (self.questions.clone(), place.step.step.on.clone());
-        let former = self.former(task, place);
         self.tasks.start_probe(task, async move {
-            if let Err(fault) = former.gone().await {
-                return unknown(fault);
-            }
             match questions.ask(&on, &query).await {
                 Ok(answer) => (answer.known(), format!("done_when says {}", answer.word())),
                 Err(fault) => (None, format!("done_when: {fault}")),
@@ -94,22 +85,14 @@ impl Driver {
         });
     }
 
-    fn probe_by_command(&mut self, task: &Task, place: StepPlace<'_>, command: &Exec) {
+    fn probe_by_command(&mut self, task: &Task, command: &crate::runbook::Exec) {
         let surroundings = self.surroundings(task);
-        let (former, command) = (self.former(task, place), command.clone());
+        let command = command.clone();
         self.tasks.start_probe(task, async move {
-            if let Err(fault) = former.gone().await {
-                return unknown(fault);
-            }
             let (done, how) = exec::probe(&command, &surroundings).await;
             (done, format!("done_when: {how}"))
         });
     }
-}
-
-/// Nobody can tell, and why.
-fn unknown(fault: Fault) -> Finding {
-    (None, fault.message)
 }
 
 /// Statements outside a transaction.
@@ -125,7 +108,9 @@ fn separate(action: &SqlAction) -> Finding {
 /// A transaction that may have committed.
 struct Transaction {
     target: Target,
-    former: Former,
+    /// Its backend, where this process ran it. One of a former lead cannot
+    /// commit any more: taking the lease waited for it.
+    former: Option<Backend>,
     run: crate::run::event::RunId,
     task: Task,
     attempt: i32,
@@ -134,16 +119,20 @@ struct Transaction {
 
 impl Transaction {
     async fn probe(self) -> Finding {
-        if let Err(fault) = self.former.gone().await {
-            return unknown(fault);
-        }
-        if !self.by_receipt {
-            return (Some(false), "its transaction did not commit".into());
-        }
         let control = match open(&self.target, Purpose::Control).await {
             Ok(session) => session,
             Err(error) => return (None, error.to_string()),
         };
+        if let Some(former) = self.former {
+            match record::backend_gone(&control, former).await {
+                Ok(true) => {}
+                Ok(false) => return (None, "its backend is still there".into()),
+                Err(fault) => return (None, fault.message),
+            }
+        }
+        if !self.by_receipt {
+            return (Some(false), "its transaction did not commit".into());
+        }
         match record::receipt(&control, &self.run, &self.task, self.attempt).await {
             Ok(Some(_)) => (Some(true), "its receipt is there".into()),
             Ok(None) => (Some(false), "it left no receipt".into()),

@@ -38,16 +38,11 @@ impl Driver {
             },
             again: earlier.is_some_and(|record| record.started_at < record.changed_at),
         };
-        let former = self.former(task, place);
-        let (backend, seen) = watch::channel(former.backend());
+        let (backend, seen) = watch::channel(None);
         self.tasks.backends.insert(task.clone(), seen);
         let report = self.reporter(task);
         let (lever, stop) = stop_lever();
         self.tasks.start(task, lever, async move {
-            // A person may say "again" while what was given up still runs.
-            if let Err(fault) = former.gone().await {
-                return Outcome::NotDone(fault);
-            }
             perform(target, job, stop, backend, &move |progress| {
                 report(Progress::Sql(progress));
             })

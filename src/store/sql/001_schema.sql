@@ -175,13 +175,6 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
       AND (l.classid::bigint << 32 | l.objid::bigint) = pgcutover.lock_key(p_token)
 $$;
 
--- Whether anybody works under a run's lease now: for whoever EXECUTE is granted,
--- without letting them see the token.
-CREATE FUNCTION pgcutover.attended(p_run text) RETURNS boolean
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pgcutover.lease l, pgcutover.holders(l.token) WHERE l.run_id = p_run)
-$$;
-
 -- Ends the sessions that work under a token, those that this login may end.
 CREATE FUNCTION pgcutover.end_holders(p_token text) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

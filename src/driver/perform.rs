@@ -6,7 +6,6 @@
 
 mod chunks;
 mod command;
-mod former;
 mod probe;
 mod sql;
 mod wait;

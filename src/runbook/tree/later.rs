@@ -18,7 +18,6 @@ const LATER: &[&str] = &[
     "phase.gate.http",
     "phase.gate.manual",
     "phase.gate.attached",
-    "phase.step.undo.backfill",
     "phase.step.parity.tables",
     "phase.step.parity.across",
     "phase.step.parity.counts",
@@ -91,13 +90,17 @@ fn join(path: &str, key: &str) -> String {
 fn is_later(path: &str) -> bool {
     // A rollback's steps have the fields of steps; what an author names freely has none.
     let path = path.replace("phase.rollback.", "phase.step.");
-    let action = path.replace(".undo.", ".");
+    if path == "phase.step.undo.backfill" {
+        // Its checkpoints would be those of the backfill that it takes back.
+        return true;
+    }
+    let path = path.replace(".undo.", ".");
     let free = ["vars.", "connections.", "roles.", "environments."];
     LATER.iter().any(|later| match later.strip_prefix('*') {
         Some(suffix) => {
             path == suffix[1..]
                 || (path.ends_with(suffix) && !free.iter().any(|free| path.starts_with(free)))
         }
-        None => path == *later || action == *later,
+        None => path == *later,
     })
 }

@@ -47,6 +47,9 @@ pub fn refusal(run: &Run, into: &str, now: Timestamp) -> Result<(), Refusal> {
     if let Some(step) = run.next_step() {
         return Err(format!("step {} is not done", step.id()));
     }
+    if let Some(gate) = run.gates_behind_done_steps().next() {
+        return Err(format!("gate {} has not opened yet", gate.id));
+    }
     if let Some((task, _)) = run.open_question() {
         return Err(format!("{task} is in doubt: settle it first"));
     }

@@ -23,16 +23,11 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         stop_what_waits(run, memory, decision);
     } else if is_in_doubt(run, memory, decision) {
         // Whatever comes next may rest on it.
+    } else if !gates_behind_open(run, memory, now, decision) {
+        // The next step waits for them, and so does the boundary.
     } else if let Some(step) = run.next_step() {
-        if gates_behind_open(run, memory, now, decision) {
-            task(
-                run,
-                memory,
-                &Task::forward(step.id().clone()),
-                now,
-                decision,
-            );
-        }
+        let next = Task::forward(step.id().clone());
+        task(run, memory, &next, now, decision);
     } else {
         advance::settle(run, memory, now, decision);
     }

@@ -7,7 +7,7 @@
 //! | event | legal when | leads to |
 //! |---|---|---|
 //! | `run_created` | first | `Before(0)` |
-//! | `phase_entered` | before that phase, no rollback | in that phase |
+//! | `phase_entered` | before that phase, all done in the one before it, no rollback | in that phase |
 //! | `step_started` | task not done, its phase is current (or is taken back) | running, touched |
 //! | `step_succeeded` | task started | done |
 //! | `step_failed` | task started | retrying, failed or interrupted |
@@ -15,7 +15,7 @@
 //! | `doubt_resolved` | failed or in doubt | done, or interrupted |
 //! | `rollback_started` | in that phase, or before the one after it | taking it back |
 //! | `phase_rolled_back` | that phase is taken back | before it, its facts forgotten (below) |
-//! | `finished` | in the last phase, nothing left to do | the end |
+//! | `finished` | in the last phase, all done | the end |
 //!
 //! Undos take back all that was touched, so nothing is remembered. A phase's own
 //! rollback takes back what its commands, waits, questions and comparisons did:
@@ -246,9 +246,10 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         // What was lost is not a fact any more; the doubts that follow are.
         EventKind::LinkRestored { .. } | EventKind::TailLost { .. } => {}
         EventKind::Finished => {
-            if run.boundary() != run.plan.phases().len() || run.next_step().is_some() {
+            if run.boundary() != run.plan.phases().len() {
                 return Err("phases are left".into());
             }
+            all_done(run)?;
             run.outcome = Some(Outcome::Finished);
         }
     }
@@ -270,7 +271,7 @@ fn phase_index(run: &Run, phase: &PhaseId) -> Result<usize, String> {
 }
 
 /// `phase_entered`: from the place before it, or from the phase before it
-/// once that phase's steps are done.
+/// once all is done there.
 fn enter(
     run: &mut Run,
     event: &Event,
@@ -284,15 +285,25 @@ fn enter(
     if run.boundary() != index {
         return Err(format!("the run does not stand before `{phase}`"));
     }
-    if let Some(step) = run.next_step() {
-        return Err(format!("step `{}` is not done", step.id()));
-    }
+    all_done(run)?;
     for gate in evidence {
         note_gate(run, gate);
     }
     run.place = Place::In(index);
     run.placed_at = event.at;
     Ok(())
+}
+
+/// Whether the current phase may be left: its steps are done, and the gates
+/// behind them have been passed.
+fn all_done(run: &Run) -> Result<(), String> {
+    if let Some(step) = run.next_step() {
+        return Err(format!("step `{}` is not done", step.id()));
+    }
+    match run.gates_behind_done_steps().next() {
+        Some(gate) => Err(format!("gate `{}` has not been passed", gate.id)),
+        None => Ok(()),
+    }
 }
 
 /// `step_started`: the task may have an effect from here on.

@@ -216,6 +216,53 @@ fn a_gate_behind_a_step_opens_by_itself() {
     assert_eq!(world.performed(&forward("hundred")), 1);
 }
 
+/// A phase whose only gate stands behind its last step, in this many phases.
+fn gated_at_its_end(more: Vec<Phase>) -> World {
+    let mut switch = phase("switch", vec![sql("ten")]);
+    switch.gates = vec![sql_gate("latency", At::After(StepId::new("ten")))];
+    let mut phases = vec![switch];
+    phases.extend(more);
+    let mut world = World::new(plan(phases));
+    world.advance("switch");
+    world.succeed(&forward("ten"));
+    world.answer_queries(Verdict::NoGo);
+    world.pass(3);
+    world
+}
+
+#[test]
+fn a_gate_behind_the_last_step_keeps_a_person_from_the_next_phase() {
+    let mut world = gated_at_its_end(vec![phase("next", vec![sql("more")])]);
+    let refused = world.ask(advance("next"));
+    assert!(
+        matches!(&refused, Some(Reply::Refused(why)) if why.contains("latency")),
+        "{refused:?}"
+    );
+    assert_eq!(world.run.place, Place::In(0));
+    world.answer_queries(Verdict::Go);
+    world.advance("next");
+}
+
+#[test]
+fn a_gate_behind_the_last_step_keeps_a_phase_from_entering_by_itself() {
+    let mut next = phase("next", vec![sql("more")]);
+    next.enter = Enter::Auto;
+    let mut world = gated_at_its_end(vec![next]);
+    assert_eq!(world.run.place, Place::In(0));
+    world.answer_queries(Verdict::Go);
+    world.pass(5);
+    assert_eq!(world.run.place, Place::In(1));
+}
+
+#[test]
+fn a_gate_behind_the_last_step_keeps_the_run_from_its_end() {
+    let mut world = gated_at_its_end(Vec::new());
+    assert_eq!(world.run.outcome, None);
+    world.answer_queries(Verdict::Go);
+    world.pass(1);
+    assert_eq!(world.run.outcome, Some(Outcome::Finished));
+}
+
 #[test]
 fn an_automatic_phase_takes_three_rounds_of_go_and_never_re_enters() {
     let mut phases = gated(vec![sql_gate("quiet", At::Exit)]);

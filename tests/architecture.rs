@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "store",
         &[
-            "run", "plan", "runbook", "pg", "text", "digest", "seam", "clock",
+            "run", "plan", "runbook", "reading", "pg", "text", "digest", "seam", "clock",
         ],
     ),
     (

@@ -35,6 +35,8 @@ fn copying(state: State, reason: Option<&str>) -> Status {
         elapsed_ms: 1,
         chunks: 1,
         quarantined: 0,
+        workers: 1,
+        parts: Vec::new(),
         eta_low_s: Some(2100),
         eta_high_s: Some(3300),
         pace: 60,

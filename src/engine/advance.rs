@@ -189,10 +189,7 @@ fn give_up(memory: &mut Memory, crossing: &Crossing, why: &str, decision: &mut D
 fn enters_by_itself(run: &Run, memory: &mut Memory, now: Timestamp) -> bool {
     let boundary = run.boundary();
     let wanted = match run.plan.phases().get(boundary) {
-        Some(phase) => {
-            run.begins_by_itself(phase)
-                && refusal(run, phase.id.as_str(), now).is_ok()
-        }
+        Some(phase) => run.begins_by_itself(phase) && refusal(run, phase.id.as_str(), now).is_ok(),
         None => matches!(run.place, Place::In(_)) && run.next_step().is_none(),
     };
     let gates: Vec<_> = run.boundary_gates(boundary).collect();
@@ -274,20 +271,19 @@ fn evidence<'a>(
     Fresh::Waiting(missing.into_iter().filter(|gate| !pending(gate)).collect())
 }
 
-/// Rechecks the boundary before an irreversible step: `Ok(true)` when every
-/// gate is open by fresh answers, `Ok(false)` while queries are on their way.
+/// Rechecks what an irreversible step rests on: `Ok(true)` when every gate is
+/// open by fresh answers, `Ok(false)` while queries are on their way.
 ///
 /// # Errors
 /// What is shut.
 pub fn recheck(
     run: &Run,
     memory: &Memory,
-    phase: usize,
     since: u64,
     now: Timestamp,
     decision: &mut Decision,
 ) -> Result<bool, Refusal> {
-    let gates: Vec<_> = run.boundary_gates(phase).collect();
+    let gates: Vec<_> = run.gates_before_no_return().collect();
     match evidence(run, memory, &gates, since, now) {
         Fresh::Waiting(unasked) => {
             for gate in unasked {

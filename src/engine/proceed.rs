@@ -170,8 +170,8 @@ fn start(
     }
 }
 
-/// Whether the window and, before an irreversible step, the boundary's gates
-/// let it start.
+/// Whether the window and, before an irreversible step, the gates that it rests
+/// on let it start.
 fn may_start(
     run: &Run,
     memory: &mut Memory,
@@ -183,12 +183,12 @@ fn may_start(
     if blocked_by_window(run, step, now).is_some() {
         return false;
     }
-    if !matches!(step.reversal(), Reversal::Irreversible(_)) {
+    if !is_irreversible(step) {
         return true;
     }
     let asked = memory.questions;
     let since = *memory.rechecks.entry(task.clone()).or_insert(asked);
-    match advance::recheck(run, memory, run.phase_index(), since, now, decision) {
+    match advance::recheck(run, memory, since, now, decision) {
         Ok(open) => open,
         Err(_) => {
             // Asked again at the gates' own interval; the posture says what is shut.
@@ -198,7 +198,7 @@ fn may_start(
     }
 }
 
-/// The gate of the boundary that keeps an irreversible step from starting.
+/// The gate that keeps an irreversible step from starting.
 pub fn shut_before(
     run: &Run,
     memory: &Memory,
@@ -206,13 +206,17 @@ pub fn shut_before(
     now: Timestamp,
 ) -> Option<Evidence> {
     let task = Task::forward(step.id().clone());
-    let irreversible = matches!(step.reversal(), Reversal::Irreversible(_));
-    if !irreversible || memory.flights.contains_key(&task) {
+    if !is_irreversible(step) || memory.flights.contains_key(&task) {
         return None;
     }
-    let gates = run.boundary_gates(run.phase_index());
+    let gates = run.gates_before_no_return();
     let mut evidence = gates.map(|(phase, gate)| gate::judge(run, memory, phase, gate, now));
     evidence.find(|evidence| !evidence.verdict.opens())
+}
+
+/// Whether nothing takes a step back.
+pub fn is_irreversible(step: &PlannedStep) -> bool {
+    matches!(step.reversal(), Reversal::Irreversible(_))
 }
 
 /// Why the window keeps a step from starting.

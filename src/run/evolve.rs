@@ -35,7 +35,7 @@ use std::time::Duration;
 use super::deed::Deed;
 use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
-    Evidence, GuardRecord, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, lead,
+    Evidence, GuardRecord, HASHES, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, lead,
 };
 use crate::run::event::Actor;
 use crate::runbook::PhaseId;
@@ -107,6 +107,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         created_at: event.at,
         last_at: event.at,
         material: event.seq,
+        hashes: [event.hash.clone()].into(),
         deeds: Vec::new(),
         lead: None,
         place: Place::Before(0),
@@ -153,8 +154,13 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     run.last_at = event.at;
     if event.kind.is_material() {
         run.material = event.seq;
+        run.hashes.clear();
         Deed::note(&mut run.deeds, event);
     }
+    if run.hashes.len() == HASHES {
+        run.hashes.pop_front();
+    }
+    run.hashes.push_back(event.hash.clone());
     Ok(())
 }
 

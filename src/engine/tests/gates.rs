@@ -6,8 +6,11 @@ use super::world::{World, forward, summary};
 use crate::engine::gate;
 use crate::engine::message::{Ask, Effect, Message, Outcome as Ending, Reply};
 use crate::plan::Phase;
-use crate::plan::fixture::{drop_old, parity, parity_gate, phase, plan, soak, sql, sql_gate};
-use crate::run::event::{Summary, Verdict};
+use crate::plan::fixture::{
+    drop_old, lag_guard, parity, parity_gate, phase, plan, signoff, soak, sql, sql_gate,
+};
+use crate::reading::Reading;
+use crate::run::event::{Answer, Summary, Verdict};
 use crate::run::{Outcome, Place};
 use crate::runbook::{At, Enter, Gate, GateId, PhaseId, StepId};
 
@@ -129,6 +132,24 @@ fn a_parity_gate_wants_a_finished_check_with_full_coverage_and_nothing_confirmed
 }
 
 #[test]
+fn a_comparison_is_as_old_as_its_beginning_by_the_journals_clock() {
+    let mut verify = phase("verify", vec![parity("emails")]);
+    verify.gates = vec![parity_gate("exact", "emails")];
+    let mut world = World::new(plan(vec![verify, phase("next", vec![])]));
+    world.advance("verify");
+    let Summary::Parity(mut found) = summary(&world.run, &forward("emails")) else {
+        unreachable!("a parity step");
+    };
+    // The compared database's clock is an hour ahead, the walk took 50 minutes.
+    found.at = world.now + Duration::from_secs(3600);
+    found.took_ms = 50 * 60 * 1000;
+    world.end(&forward("emails"), Ending::Done(Summary::Parity(found)));
+    assert_eq!(verdict_of(&world, "exact"), Verdict::Go);
+    world.now += Duration::from_secs(11 * 60);
+    assert_eq!(verdict_of(&world, "exact"), Verdict::Stale);
+}
+
+#[test]
 fn a_soak_counts_observed_time_only() {
     let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
     world.advance("expand");
@@ -177,6 +198,69 @@ fn a_soak_survives_a_crash_as_far_as_the_journal_knows_it() {
     world.crash();
     world.pass(25);
     assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
+}
+
+/// A soak of 60 s that watches a gate and a guard, everything fine for so long.
+fn watched_soak(seconds: u64) -> World {
+    let gates = vec![
+        sql_gate("latency", At::Exit),
+        soak("bake", At::Exit, 60, &["latency", "lag"]),
+    ];
+    let mut plan = plan(gated(gates));
+    plan.body.guards = vec![lag_guard("lag")];
+    let mut world = World::new(plan);
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    all_is_well(&mut world, seconds);
+    world
+}
+
+fn all_is_well(world: &mut World, seconds: u64) {
+    for _ in 0..seconds {
+        world.answer_queries(Verdict::Go);
+        world.measure("lag", Reading::measured(0.0, world.now));
+        world.pass(1);
+    }
+}
+
+#[test]
+fn a_soak_that_watches_something_survives_a_crash() {
+    let mut world = watched_soak(45);
+    world.crash();
+    world.pass(2);
+    all_is_well(&mut world, 25);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
+}
+
+#[test]
+fn a_soak_that_watches_something_survives_an_outage_of_the_link() {
+    let mut world = watched_soak(45);
+    world.memory.forget_answers();
+    world.pass(2);
+    all_is_well(&mut world, 20);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
+}
+
+#[test]
+fn time_in_which_a_watched_signal_is_unknown_does_not_count() {
+    let mut world = watched_soak(30);
+    // Nobody answers, and nobody measures: after a while both are unknown.
+    world.pass(60);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Pending);
+    all_is_well(&mut world, 35);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
+}
+
+#[test]
+fn trouble_of_a_watched_guard_begins_a_soak_anew() {
+    let mut world = watched_soak(45);
+    for _ in 0..5 {
+        world.answer_queries(Verdict::Go);
+        world.measure("lag", Reading::measured(20.0, world.now));
+        world.pass(1);
+    }
+    all_is_well(&mut world, 40);
+    assert_eq!(verdict_of(&world, "bake"), Verdict::Pending);
 }
 
 #[test]
@@ -321,6 +405,52 @@ fn an_irreversible_step_asks_the_gates_again_before_each_attempt() {
     );
     world.answer_queries(Verdict::Go);
     assert_eq!(world.performed(&forward("drop-old")), 2);
+}
+
+/// A phase that drops what a gate behind an earlier step looked at.
+fn looked_at_before_the_drop(gate: Gate) -> World {
+    let steps = vec![sql("compare"), sql("not-null"), drop_old("drop-old")];
+    let mut contract = phase("contract", steps);
+    contract.point_of_no_return = true;
+    contract.gates = vec![gate];
+    let mut world = World::new(plan(vec![contract]));
+    world.advance("contract");
+    world.succeed(&forward("compare"));
+    world
+}
+
+#[test]
+fn a_gate_passed_long_before_an_irreversible_step_is_asked_again() {
+    let at = At::After(StepId::new("compare"));
+    let mut world = looked_at_before_the_drop(sql_gate("still-exact", at));
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("not-null")), 1, "passed");
+    world.now += Duration::from_secs(24 * 3600);
+    world.succeed(&forward("not-null"));
+    assert_eq!(world.performed(&forward("drop-old")), 0, "asked first");
+    world.answer_queries(Verdict::NoGo);
+    world.pass(1);
+    assert_eq!(world.performed(&forward("drop-old")), 0);
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("drop-old")), 1);
+}
+
+#[test]
+fn a_signature_that_expired_before_an_irreversible_step_is_given_again() {
+    let at = At::After(StepId::new("compare"));
+    let mut world = looked_at_before_the_drop(signoff("app-works", at));
+    let sign = || Ask::Sign {
+        gate: GateId::new("app-works"),
+        seat: None,
+        answer: Answer::Go,
+        reason: None,
+    };
+    assert_eq!(world.ask_as("bo", sign()), Some(Reply::Accepted));
+    world.now += Duration::from_secs(24 * 3600);
+    world.succeed(&forward("not-null"));
+    assert_eq!(world.performed(&forward("drop-old")), 0);
+    assert_eq!(world.ask_as("bo", sign()), Some(Reply::Accepted));
+    assert_eq!(world.performed(&forward("drop-old")), 1);
 }
 
 #[test]

@@ -114,6 +114,17 @@ impl World {
         ask: Ask,
         saw: Option<Seq>,
     ) -> Option<Reply> {
+        let hash = Some(self.run.head_hash.clone());
+        self.ask_having_read(user, ask, saw, hash)
+    }
+
+    pub(super) fn ask_having_read(
+        &mut self,
+        user: &str,
+        ask: Ask,
+        saw: Option<Seq>,
+        saw_hash: Option<String>,
+    ) -> Option<Reply> {
         self.intents += 1;
         let id = IntentId(self.intents);
         self.input(Message::Intent(Intent {
@@ -121,7 +132,7 @@ impl World {
             by: user.into(),
             roles: [user.to_owned()].into(),
             saw,
-            saw_hash: None,
+            saw_hash,
             ask,
         }));
         self.reply(id)

@@ -40,8 +40,6 @@ fn copying(state: State, reason: Option<&str>) -> Status {
         eta_low_s: Some(2100),
         eta_high_s: Some(3300),
         pace: 60,
-        workers: 2,
-        parts: Vec::new(),
         reason: reason.map(str::to_owned),
     });
     status.guards = vec![GuardStatus {

@@ -178,7 +178,7 @@ fn job(rows: u64, round: u64) -> Job {
                 name: "email_address".to_owned(),
                 data_type: "text".to_owned(),
             }],
-        into: Vec::new(),
+            into: Vec::new(),
         },
         spec: Backfill {
             table: TableName {

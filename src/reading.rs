@@ -2,9 +2,11 @@
 //!
 //! Owns the difference between a number and no number: unknown is never
 //! healthy and never 0. Holds no clock; "now" is handed in. `server` has the
-//! shapes of what the monitor measures, `attended` of who watches.
+//! shapes of what the monitor measures, `lag` the one number out of them,
+//! `attended` of who watches.
 
 pub mod attended;
+pub mod lag;
 pub mod server;
 
 use std::time::Duration;
@@ -98,19 +100,11 @@ impl<T> Reading<T> {
         Self::Measured { value, at }
     }
 
-    /// The value, however old; callers that act on it ask [`Self::live`] instead.
+    /// The value, however old; callers that act on it ask [`Self::freshness`] first.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Measured { value, .. } => Some(value),
             Self::Absent { .. } => None,
-        }
-    }
-
-    /// The value, if it is no older than `max_age`.
-    pub fn live(&self, now: Timestamp, max_age: Duration) -> Option<&T> {
-        match self.freshness(now, max_age) {
-            Freshness::Live => self.value(),
-            Freshness::Stale | Freshness::Absent => None,
         }
     }
 

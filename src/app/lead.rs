@@ -63,7 +63,8 @@ impl Lead {
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
-        let broadcast = broadcast::Broadcast::start(target, handle.lease.clone(), handle.snapshots.clone());
+        let broadcast =
+            broadcast::Broadcast::start(target, handle.lease.clone(), handle.snapshots.clone());
         Ok(Self {
             handle,
             _monitor: monitor,

@@ -257,10 +257,7 @@ async fn who(session: &Session) -> Result<(String, BTreeSet<String>), BeginError
 }
 
 /// Opens the plan's other databases that it changes, ready for the lease's copy.
-pub(super) async fn reach_others(
-    places: &Places,
-    plan: &Plan,
-) -> Result<Vec<Session>, BeginError> {
+pub(super) async fn reach_others(places: &Places, plan: &Plan) -> Result<Vec<Session>, BeginError> {
     let mut others = BTreeMap::new();
     for phase in plan.phases() {
         for step in phase.steps.iter().chain(phase.rollback.iter().flatten()) {

@@ -38,6 +38,7 @@ pub fn blank(run: Arc<Run>, events: Arc<Vec<Event>>, user: String) -> Snapshot {
         running: BTreeMap::new(),
         backfill: None,
         undo: UndoView::default(),
+        unwind: UndoView::default(),
         readings: Readings::default(),
         replies: Vec::new(),
     }

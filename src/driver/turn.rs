@@ -46,19 +46,27 @@ impl Driver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut frames = interval(rhythm::FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pulse = interval(rhythm::PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut latch = self.latch.watch();
+        let mut news = true;
         loop {
             let head = self.run.head;
-            tokio::select! {
+            let heard = tokio::select! {
                 biased;
-                _ = latch.changed() => self.publish(),
-                Some(incoming) = self.inbox.recv() => self.take(incoming).await?,
-                message = self.tasks.ended() => self.take(Incoming::Message(message)).await?,
-                change = self.link.change() => self.follow(change).await?,
-                _ = ticks.tick() => self.tick().await?,
-                Ok(()) = self.readings.changed() => self.read_guards().await?,
-                _ = frames.tick() => self.publish(),
-            }
+                _ = latch.changed() => { self.publish(); false }
+                Some(incoming) = self.inbox.recv() => { self.take(incoming).await?; true }
+                message = self.tasks.ended() => {
+                    self.take(Incoming::Message(message)).await?;
+                    true
+                }
+                change = self.link.change() => { self.follow(change).await?; true }
+                _ = ticks.tick() => { self.tick().await?; false }
+                Ok(()) = self.readings.changed() => { self.read_guards().await?; true }
+                _ = pulse.tick() => true,
+                _ = frames.tick(), if news => { self.publish(); news = false; false }
+            };
+            news |= heard;
             self.steer();
             if self.run.head != head {
                 self.publish();

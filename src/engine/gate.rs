@@ -14,7 +14,7 @@ use super::{proceed, soak, window};
 use crate::reading::elapsed;
 use crate::run::event::{Answer, EventKind, Evidence, ParitySummary, Summary, Task, Verdict};
 use crate::run::{Run, Signoff, TaskState};
-use crate::runbook::{At, Condition, Gate, ParityGate, RoleId, StepId};
+use crate::runbook::{At, Condition, Gate, ParityGate, RoleId, StepId, unit};
 
 /// The gates that stand next: those behind done steps, those that a next step
 /// without a way back rests on although they were passed, then the boundary's.
@@ -94,8 +94,15 @@ pub fn judge(run: &Run, memory: &Memory, phase: usize, gate: &Gate, now: Timesta
         gate: gate.id.clone(),
         verdict,
         reason,
-        at: now,
+        at: answered_at(memory, gate).unwrap_or(now),
     }
+}
+
+/// When a query's answer came; what needs no query is as fresh as the moment.
+fn answered_at(memory: &Memory, gate: &Gate) -> Option<Timestamp> {
+    let is_sql = matches!(gate.condition, Condition::Sql { .. });
+    let sample = memory.samples.get(&gate.id).filter(|_| is_sql)?;
+    sample.answer.as_ref().map(|answer| answer.at)
 }
 
 fn judge_condition(
@@ -155,7 +162,7 @@ fn judge_parity(run: &Run, wanted: &ParityGate, now: Timestamp) -> (Verdict, Str
         found.rows,
         found.coverage * 100.0,
         found.hot,
-        minutes(age),
+        unit::duration(age),
     );
     (verdict, reason)
 }
@@ -207,7 +214,7 @@ fn judge_signoff(
         let why = format!(
             "{} signed more than {} ago",
             expired.join(", "),
-            minutes(valid_for)
+            unit::duration(valid_for)
         );
         (Verdict::Stale, why)
     } else {
@@ -238,8 +245,8 @@ fn judge_soak(
     let observed = soak::observed(run, memory, &gate.id);
     let reason = format!(
         "{} of {}",
-        minutes(observed.min(duration)),
-        minutes(duration)
+        unit::duration(observed.min(duration)),
+        unit::duration(duration)
     );
     if observed >= duration {
         (Verdict::Go, reason)
@@ -288,15 +295,4 @@ pub fn fraction(run: &Run, memory: &Memory, gate: &Gate) -> Option<f64> {
 fn join(seats: &[RoleId]) -> String {
     let names: Vec<_> = seats.iter().map(RoleId::as_str).collect();
     names.join(", ")
-}
-
-/// A duration in the two largest units, such as `2h 5m`.
-pub fn minutes(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
 }

@@ -65,12 +65,17 @@ fn fresh(run: &Run, intent: &Intent, now: Timestamp) -> Result<(), Refusal> {
     ) {
         return Ok(());
     }
+    // A signature rests on what is signed, not on a hold or on another gate.
+    let needed = match intent.ask {
+        Ask::Sign { .. } => run.evidence,
+        _ => run.material,
+    };
     match intent.saw {
         None => Err(format!(
             "a {} has to say what was seen: look first",
             intent.ask.verb()
         )),
-        Some(saw) if saw < run.material => Err(outdated(run, saw, now)),
+        Some(saw) if saw < needed => Err(outdated(run, saw, now)),
         Some(saw) if saw > run.head => Err(format!("this journal has no event {saw}: look again")),
         _ => Ok(()),
     }

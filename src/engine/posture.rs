@@ -12,7 +12,7 @@ use super::proceed;
 use super::snapshot::{BackfillView, GateView, GuardView, Link, Running, Snapshot, State};
 use super::{gate, guard, rollback, throttle, window};
 use crate::run::event::{Percent, Rung, Task};
-use crate::run::{Outcome, Place, Run, TaskState};
+use crate::run::{Mark, Outcome, Place, Run, TaskState};
 use crate::runbook::{Action, Condition, Gate, WindowScope};
 
 /// What the link and the lease say, which the run does not know.
@@ -72,8 +72,8 @@ fn moving_state(run: &Run, memory: &Memory, now: Timestamp) -> State {
         return match pace.effective {
             _ if run.pause.is_some() => State::Paused,
             Percent(0) => State::Stalled,
-            _ if pace.taken.is_empty() => State::Running,
-            _ => State::Throttled,
+            _ if throttle::by_guard(&pace).is_some() => State::Throttled,
+            _ => State::Running,
         };
     }
     match run.next_step() {
@@ -137,13 +137,14 @@ pub fn verdict(
         State::NoLead => "Nobody leads this run: start it again, or take over.".into(),
         State::Stuck | State::InDoubt => open_question(run),
         State::RollingBack => rolling_back(run),
-        State::Holding => "Holding: waits for running work to reach its safe point.".into(),
+        State::Holding => format!("{} {}", waits_to_end(run, memory), held(run)),
         State::Held => held(run),
-        State::NotStarted => format!("Not started. {} is next.", next_phase(run)),
+        State::NotStarted => format!("Nothing has been touched yet. {} is next.", next_phase(run)),
         State::Running | State::Throttled | State::Stalled | State::Paused => {
             working(run, memory, state)
         }
-        State::Soaking | State::WaitingFor | State::WindowClosed => waiting(run, memory, now),
+        State::WindowClosed => shut_window(run, now),
+        State::Soaking | State::WaitingFor => waiting(run, memory, now),
     }
 }
 
@@ -176,7 +177,11 @@ fn rolling_back(run: &Run) -> String {
     match &run.rollback {
         Some(rollback) => {
             let phase = &run.plan.phases()[rollback.phase].id;
-            format!("{} takes {phase} back.", rollback.mark.by)
+            let Mark { by, reason, .. } = &rollback.mark;
+            match reason.as_str() {
+                "" => format!("{by} takes {phase} back."),
+                reason => format!("{by} takes {phase} back: {reason}"),
+            }
         }
         None => String::new(),
     }
@@ -199,29 +204,68 @@ fn working(run: &Run, memory: &Memory, state: State) -> String {
         let attempt = retrying.map_or(0, |r| r.attempt);
         return format!("{step} is tried again ({attempt} so far): {fault}");
     }
-    let worst = throttle::pace(run, memory).taken.into_iter().next();
-    match (state, worst) {
-        (State::Paused, _) => match &run.pause {
+    let pace = throttle::pace(run, memory);
+    match (state, throttle::by_guard(&pace), pace.taken.first()) {
+        (State::Paused, ..) => match &run.pause {
             Some(pause) => format!("{step} paused by {}.", pause.by),
             None => String::new(),
         },
-        (State::Stalled, Some((who, _))) => {
-            let reason = run.guards.iter().find(|(id, _)| id.as_str() == who);
-            let reason = reason.map_or("", |(_, guard)| guard.reason.as_str());
-            format!("{step} stalled by {who}: {reason}")
+        (State::Stalled, Some((who, _)), _) => {
+            let reason = guard_says(memory, who);
+            format!("{step} stalled until {who} recovers: {reason}.")
         }
-        (State::Throttled, Some((who, percent))) => {
-            format!("{step} throttled by {who}, -{percent}.")
+        (State::Throttled, Some((who, _)), _) => {
+            let (pace, reason) = (pace.effective, guard_says(memory, who));
+            format!("{step} throttled to {pace} by {who}: {reason}.")
         }
-        _ => format!("{step} runs."),
+        (_, _, Some((who, taken))) => {
+            let allowed = Percent(100 - taken.0);
+            let ceiling = pace.ceiling;
+            format!("{step} runs at {ceiling}, as set; {who} would allow {allowed}.")
+        }
+        _ if throttle::running_backfill(run, memory).is_none() => format!("{step} runs."),
+        _ if pace.ceiling < Percent::FULL => format!("{step} runs at {}, as set.", pace.ceiling),
+        _ => format!("{step} runs at full pace."),
     }
+}
+
+fn guard_says<'a>(memory: &'a Memory, guard: &str) -> &'a str {
+    let mut guards = memory.guards.iter();
+    let found = guards.find(|(id, _)| id.as_str() == guard);
+    found.map_or("", |(_, guard)| guard.reason.as_str())
+}
+
+/// What a hold waits for.
+fn waits_to_end(run: &Run, memory: &Memory) -> String {
+    let mut flights = memory.flights.iter();
+    let moving = flights.find(|(_, flight)| !flight.probe && !flight.is_parked());
+    let Some((task, _)) = moving else {
+        return String::new();
+    };
+    let step = run.plan.step(&task.step).map(|place| place.step);
+    let what = match step.and_then(|step| proceed::action_of(step, task)) {
+        Some(Action::Backfill(_) | Action::Parity(_)) => "chunk",
+        Some(Action::Exec(_)) => "command",
+        _ => "statement",
+    };
+    format!("{task} ends its {what} first.")
+}
+
+/// What the window keeps from happening, and until when.
+fn shut_window(run: &Run, now: Timestamp) -> String {
+    let step = run.next_step();
+    if let Some((step, why)) =
+        step.and_then(|step| Some((step, proceed::blocked_by_window(run, step, now)?)))
+    {
+        return format!("{} waits for the window: {why}", step.id());
+    }
+    let window = run.plan.body.window.as_ref();
+    let why = window::closed(window, WindowScope::Advance, now).unwrap_or_default();
+    format!("{} waits for the window: {why}", next_phase(run))
 }
 
 fn waiting(run: &Run, memory: &Memory, now: Timestamp) -> String {
     if let Some(step) = run.next_step() {
-        if let Some(why) = proceed::blocked_by_window(run, step, now) {
-            return format!("{} waits for the window: {why}", step.id());
-        }
         if let Action::Manual(manual) = step.action() {
             return format!("{} asks: {}", step.id(), manual.ask);
         }
@@ -267,6 +311,7 @@ pub fn describe(snapshot: &mut Snapshot, standing: &Standing) {
         .collect();
     snapshot.backfill = backfill(&run, memory, now);
     snapshot.undo = rollback::preview(&run);
+    snapshot.unwind = rollback::preview_unwind(&run);
 }
 
 fn gates(run: &Run, memory: &Memory, now: Timestamp) -> Vec<GateView> {
@@ -317,13 +362,15 @@ fn guards(run: &Run, memory: &Memory) -> Vec<GuardView> {
 fn backfill(run: &Run, memory: &Memory, now: Timestamp) -> Option<BackfillView> {
     let (task, progress) = memory.meter.newest()?;
     run.record(task)?;
-    let moving = run.hold.is_none() && run.pause.is_none() && memory.performs(task);
+    let pace = throttle::pace(run, memory);
+    let held = run.hold.is_some() || run.pause.is_some();
+    let moving = !held && pace.effective > Percent::ZERO && memory.performs(task);
     Some(BackfillView {
         task: task.clone(),
         progress: progress.clone(),
         rate: memory.meter.rate(now),
         eta: memory.meter.eta(now).filter(|_| moving),
-        pace: throttle::pace(run, memory),
+        pace,
         elapsed: memory.meter.elapsed(now),
     })
 }

@@ -13,6 +13,7 @@ use super::memory::Memory;
 use super::message::{Decision, Effect};
 use super::proceed;
 use super::snapshot::UndoView;
+use crate::plan::PlannedStep;
 use crate::run::event::{Actor, EventKind, Scope, Summary, Task};
 use crate::run::{Place, Rollback, Run, TaskState};
 use crate::runbook::{Action, PhaseId, Reversal};
@@ -72,18 +73,22 @@ pub fn phase(
 /// # Errors
 /// Why not.
 pub fn unwind(run: &Run, by: Actor, reason: Option<String>) -> Result<EventKind, Refusal> {
-    let phase = match refusal(run) {
-        // The first phase's own rollback left something.
-        Err(_) if run.place == Place::Before(0) && has_leftovers(run) => 0,
-        other => other?,
-    };
-    let phase = &run.plan.phases()[phase];
+    let phase = &run.plan.phases()[unwound_first(run)?];
     Ok(EventKind::RollbackStarted {
         phase: phase.id.clone(),
         scope: Scope::Unwind,
         by,
         reason,
     })
+}
+
+/// The phase that an unwind takes back first.
+fn unwound_first(run: &Run) -> Result<usize, Refusal> {
+    match refusal(run) {
+        // The first phase's own rollback left something.
+        Err(_) if run.place == Place::Before(0) && has_leftovers(run) => Ok(0),
+        other => other,
+    }
 }
 
 /// Whether own rollbacks have left what only an unwind takes, with nothing in
@@ -159,34 +164,48 @@ fn stand_before(run: &Run, rollback: &Rollback, decision: &mut Decision) {
     }
 }
 
-/// What taking the current phase back would take.
+/// What taking the current phase back would take, or takes while it is under way.
 pub fn preview(run: &Run) -> UndoView {
-    let (phase, scope) = match (&run.rollback, refusal(run)) {
-        (Some(rollback), _) => (rollback.phase, rollback.scope),
-        (None, Ok(phase)) => (phase, Scope::Phase),
-        (None, Err(why)) => {
-            return UndoView {
-                impossible: Some(why),
-                ..UndoView::default()
-            };
-        }
-    };
-    let tasks = run.way_back(phase, scope);
-    let expected = tasks.iter().map(|task| expected(run, task)).sum();
-    let stays = run.plan.phases()[phase].steps.iter().filter_map(|step| {
-        let record = run.record(&Task::forward(step.id().clone()));
-        match step.reversal() {
-            Reversal::Keep(why) if record.is_some_and(|r| r.touched) => {
-                Some(format!("{} stays: {why}", step.id()))
-            }
-            _ => None,
-        }
-    });
+    match &run.rollback {
+        Some(rollback) => view(run, rollback.phase, rollback.scope),
+        None => refusal(run).map_or_else(impossible, |phase| view(run, phase, Scope::Phase)),
+    }
+}
+
+/// What taking every phase back, to the start, would take.
+pub fn preview_unwind(run: &Run) -> UndoView {
+    unwound_first(run).map_or_else(impossible, |_| view(run, 0, Scope::Unwind))
+}
+
+fn impossible(why: Refusal) -> UndoView {
     UndoView {
-        expected,
-        stays: stays.collect(),
+        impossible: Some(why),
+        ..UndoView::default()
+    }
+}
+
+fn view(run: &Run, phase: usize, scope: Scope) -> UndoView {
+    let tasks = run.way_back(phase, scope);
+    let steps = run.plan.phases()[phase..].iter().flat_map(|p| &p.steps);
+    UndoView {
+        expected: tasks.iter().map(|task| expected(run, task)).sum(),
+        stays: steps.filter_map(|step| stays(run, step, &tasks)).collect(),
         impossible: None,
         tasks,
+    }
+}
+
+/// Why what a step did is still there after these tasks.
+fn stays(run: &Run, step: &PlannedStep, tasks: &[Task]) -> Option<String> {
+    let id = step.id();
+    let touched = run.record(&Task::forward(id.clone()))?.touched;
+    let undone = tasks.contains(&Task::back(id.clone()));
+    match step.reversal() {
+        Reversal::Keep(why) if touched => Some(format!("{id} stays: {why}")),
+        Reversal::Undo(_) | Reversal::Derived(_) if touched && !undone => {
+            Some(format!("{id} stays, until an unwind undoes it"))
+        }
+        _ => None,
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Snapshot {
     /// What taking the current phase back would take, from the journal's own
     /// durations and the plan.
     pub undo: UndoView,
+    /// What taking every phase back would take, to the start.
+    pub unwind: UndoView,
     /// What the monitor last said.
     pub readings: Readings,
     /// Answers to this terminal's intents, oldest first; at most 20.
@@ -304,7 +306,7 @@ pub struct PaceView {
     pub taken: Vec<(String, Percent)>,
 }
 
-/// What taking the current phase back would take.
+/// What a way back would take: of the current phase, or of all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UndoView {
     /// Tasks, in order; empty where there is nothing to take back.

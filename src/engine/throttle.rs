@@ -3,10 +3,10 @@
 //! Owns the arithmetic; never decides where a guard stands. The answer carries
 //! its reasons.
 
-use super::{guard, proceed};
 use super::memory::{GuardMemory, Memory};
 use super::message::Decision;
 use super::snapshot::PaceView;
+use super::{guard, proceed};
 use crate::run::Run;
 use crate::run::event::{EventKind, Percent, Rung, Task};
 use crate::runbook::{Action, Guard};
@@ -57,11 +57,16 @@ fn left_by(guard: &Guard, state: &GuardMemory) -> u8 {
     }
 }
 
+/// The guard that sets the pace, and what it takes: it leaves less than the
+/// person allows.
+pub fn by_guard(pace: &PaceView) -> Option<&(String, Percent)> {
+    let worst = pace.taken.first();
+    worst.filter(|(_, taken)| 100 - taken.0 < pace.ceiling.0)
+}
+
 /// Who takes most, for the account of lost time; `None` at full pace.
 pub fn reason(pace: &PaceView) -> Option<String> {
-    let worst = pace.taken.first();
-    let by_guard = worst.filter(|(_, percent)| 100 - percent.0 <= pace.ceiling.0);
-    match by_guard {
+    match by_guard(pace) {
         Some((who, _)) => Some(who.clone()),
         None => (pace.ceiling < Percent::FULL).then(|| "pace".to_owned()),
     }

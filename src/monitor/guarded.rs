@@ -1,16 +1,19 @@
 //! Owns which number of what was read is a guard's value; pure. What cannot be
 //! told is absent, with its reason, never 0.
 
-use super::lag::{lag_of, worst_lag};
-use crate::reading::server::{Readings, Slot};
+use crate::reading::lag::worst_lag;
+use crate::reading::server::{Readings, Replica, Slot};
 use crate::reading::{Absence, Reading};
-use crate::runbook::{Guard, Signal, Standby};
+use crate::runbook::{Guard, Signal, Standby, StandbyId};
 
 /// A guard's value in its signal's unit. `expected` are the first connection's
 /// standbys.
 pub fn value(guard: &Guard, readings: &Readings, expected: &[Standby]) -> Reading<f64> {
     match &guard.signal {
-        Signal::ReplicationLag { standby: None } => worst_lag(&readings.replication, expected),
+        Signal::ReplicationLag { standby: None } => {
+            let names: Vec<_> = expected.iter().map(|s| &*s.application_name).collect();
+            worst_lag(&readings.replication, &names)
+        }
         Signal::ReplicationLag { standby: Some(id) } => lag_of(&readings.replication, expected, id),
         Signal::WaitingBehindUs => readings.locks.map(|locks| f64::from(locks.waiting_on_us)),
         Signal::WalRate => readings.wal_rate.clone(),
@@ -26,6 +29,22 @@ pub fn value(guard: &Guard, readings: &Readings, expected: &[Standby]) -> Readin
             let answer = readings.probes.get(guard.id.as_str());
             answer.cloned().unwrap_or_default()
         }
+    }
+}
+
+/// The lag of one expected standby, by its id.
+fn lag_of(
+    replication: &Reading<Vec<Replica>>,
+    expected: &[Standby],
+    id: &StandbyId,
+) -> Reading<f64> {
+    match expected.iter().find(|standby| standby.id == *id) {
+        Some(standby) => worst_lag(replication, &[&standby.application_name]),
+        // Checked when the runbook was loaded.
+        None => Reading::Absent {
+            why: Absence::Unsupported,
+            since: None,
+        },
     }
 }
 

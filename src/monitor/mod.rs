@@ -9,7 +9,7 @@
 //! - `wanted`: what is asked only because a guard wants it; `probes`: guards'
 //!   own queries, each on a session of its own.
 //! - [`blocking`]: the tree of who blocks whom.
-//! - [`guarded`], [`lag`]: one number for each guard.
+//! - [`guarded`]: one number for each guard.
 //!
 //! What is known is published as a whole, each signal measured or absent by
 //! itself; the newest wins. Times are this machine's: a reading's age is how
@@ -18,7 +18,6 @@
 pub mod blocking;
 pub mod guarded;
 mod heartbeat;
-pub mod lag;
 mod link;
 mod poll;
 mod probes;
@@ -30,8 +29,6 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-pub use lag::worst_lag;
 
 use crate::pg::connect::Target;
 use crate::reading::server::Readings;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256_hex;
 use crate::runbook::{
-    Action, Compatible, Connection, ConnectionId, Cutover, Ddl, Enter, Gate, GateId, Guard, PhaseId, Probe,
-    Reversal, Role, RoleId, Step, StepId, TableName, Window,
+    Action, Compatible, Connection, ConnectionId, Cutover, Ddl, Enter, Gate, GateId, Guard,
+    PhaseId, Probe, Reversal, Role, RoleId, Step, StepId, TableName, Window,
 };
 
 pub mod catalog;

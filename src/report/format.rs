@@ -25,7 +25,8 @@ pub fn count(count: u64) -> String {
     quantity(count as f64)
 }
 
-/// A range in the larger end's unit: `35-55m`, `4-9s`; one number where both agree.
+/// A range in the larger end's unit: `35-55m`, `4-9s`; one number where both
+/// agree, two units where the smaller end is less than one: `40m-5h`.
 pub fn eta(eta: Eta) -> String {
     let (unit, word) = match eta.high.as_secs() {
         0..120 => (1, "s"),
@@ -36,6 +37,8 @@ pub fn eta(eta: Eta) -> String {
     let (low, high) = (eta.low.as_secs() / unit, eta.high.as_secs().div_ceil(unit));
     if low == high {
         format!("{high}{word}")
+    } else if low == 0 && eta.low.as_secs() > 0 {
+        format!("{}-{high}{word}", age(eta.low))
     } else {
         format!("{low}-{high}{word}")
     }
@@ -78,5 +81,6 @@ mod tests {
         assert_eq!(range(2100, 3300), "35-55m");
         assert_eq!(range(4, 9), "4-9s");
         assert_eq!(range(0, 0), "0s");
+        assert_eq!(range(2400, 16_000), "40m-5h");
     }
 }

@@ -445,4 +445,20 @@ impl EventKind {
                 | Self::SignedOff { .. }
         )
     }
+
+    /// Whether it changes what a signature is about: the plan, the phase, its
+    /// attempt or the outcome of a step. Holds, pauses and other gates do not.
+    pub fn is_evidence(&self) -> bool {
+        let flow = matches!(
+            self,
+            Self::LeadTaken { .. }
+                | Self::Held { .. }
+                | Self::Released { .. }
+                | Self::Paused { .. }
+                | Self::Resumed { .. }
+                | Self::GatePassed { .. }
+                | Self::GateWaived { .. }
+        );
+        self.is_material() && !flow
+    }
 }

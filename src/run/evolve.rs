@@ -109,6 +109,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         material: event.seq,
         hashes: [event.hash.clone()].into(),
         deeds: Vec::new(),
+        evidence: event.seq,
         lead: None,
         place: Place::Before(0),
         placed_at: event.at,
@@ -154,8 +155,11 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     run.last_at = event.at;
     if event.kind.is_material() {
         run.material = event.seq;
-        run.hashes.clear();
         Deed::note(&mut run.deeds, event);
+    }
+    if event.kind.is_evidence() {
+        run.evidence = event.seq;
+        run.hashes.clear();
     }
     if run.hashes.len() == HASHES {
         run.hashes.pop_front();

@@ -54,11 +54,13 @@ pub struct Run {
     pub last_at: Timestamp,
     /// The newest event that a person who decides has to have seen.
     pub material: Seq,
-    /// The chain's hashes from the newest material event on, oldest first: what
-    /// a person may have seen who has seen that event. At most [`HASHES`].
-    pub hashes: VecDeque<String>,
     /// What people did lately that is material, oldest first.
     pub deeds: Vec<Deed>,
+    /// The newest event that changes what a signature is about.
+    pub evidence: Seq,
+    /// The chain's hashes from that event on, oldest first: what a signer may
+    /// have seen. At most [`HASHES`].
+    pub hashes: VecDeque<String>,
     /// Who holds the lease, by the journal.
     pub lead: Option<Lead>,
     /// Before a phase, or in it.

@@ -1,4 +1,5 @@
-//! The words that events, gates and guards are told in: verdicts, rungs, paces.
+//! The words that events, gates and guards are told in: verdicts, rungs, paces,
+//! lengths of time.
 //!
 //! Owns their spelling on the screen; never decides which one applies.
 

@@ -36,6 +36,14 @@ pub struct Connection {
     pub standbys: Vec<Standby>,
 }
 
+impl Connection {
+    /// What its standbys call themselves: the expected `application_name`s.
+    pub fn standby_names(&self) -> Vec<&str> {
+        let names = self.standbys.iter().map(|s| s.application_name.as_str());
+        names.collect()
+    }
+}
+
 /// Where a connection's parameters come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

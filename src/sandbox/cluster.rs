@@ -175,7 +175,10 @@ impl Cluster {
         standby.query("SELECT pg_reload_conf()")?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            if standby.query("SELECT FROM pg_stat_wal_receiver")?.is_empty() {
+            if standby
+                .query("SELECT FROM pg_stat_wal_receiver")?
+                .is_empty()
+            {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -21,10 +21,10 @@ mod take;
 
 use std::time::Duration;
 
+pub use claim::{Claim, Right};
 pub use copy::copy;
 use jiff::Timestamp;
 pub(super) use take::first;
-pub use claim::{Claim, Right};
 pub use take::{TakeError, Taken, may_take, retake, take};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;

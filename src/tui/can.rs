@@ -3,7 +3,7 @@
 
 use super::facts;
 use super::model::{Card, CardKind, Dialog, Model};
-use crate::engine::snapshot::Link;
+use crate::engine::snapshot::{Link, State, UndoView};
 use crate::run::TaskState;
 use crate::runbook::Action;
 
@@ -27,12 +27,15 @@ pub fn hold(model: &Model) -> Able {
     }
 }
 
-/// Whatever goes on or changes: not after the end, not without a link.
+/// Whatever goes on or changes: not after the end, not without a link or a lead.
 fn steer(model: &Model) -> Able {
     hold(model)?;
     model.snapshot.terminal.may_ask()?;
     match &model.snapshot.link {
         Link::Down { .. } => no("the journal cannot be reached; only hold works"),
+        Link::Up if model.snapshot.state == State::NoLead => {
+            no("nobody leads this run, so nobody answers")
+        }
         Link::Up => Ok(()),
     }
 }
@@ -109,7 +112,17 @@ pub fn roll_back(model: &Model) -> Able {
     if facts::last_entered(run).is_none() {
         return no("nothing has been entered: there is nothing to take back");
     }
-    match &model.snapshot.undo.impossible {
+    possible(&model.snapshot.undo)
+}
+
+/// Something is left that going back to the start takes away.
+pub fn unwind(model: &Model) -> Able {
+    steer(model)?;
+    possible(&model.snapshot.unwind)
+}
+
+fn possible(undo: &UndoView) -> Able {
+    match &undo.impossible {
         Some(why) => no(why.clone()),
         None => Ok(()),
     }
@@ -143,14 +156,15 @@ pub fn answer(model: &Model) -> Able {
     no("nothing waits for an answer")
 }
 
-/// A statement goes on although the run is held.
+/// A statement goes on although the run is held; a way back goes on anyway.
 pub fn cancel(model: &Model) -> Able {
     steer(model)?;
     let snapshot = &model.snapshot;
     if facts::running_statement(snapshot).is_none() {
         return no("no statement runs");
     }
-    if snapshot.run.hold.is_none() && !snapshot.unrecorded_hold {
+    let back = snapshot.run.rollback.is_some();
+    if !back && snapshot.run.hold.is_none() && !snapshot.unrecorded_hold {
         return no("hold first: SPACE");
     }
     Ok(())
@@ -209,7 +223,8 @@ pub fn ready(model: &Model, card: &Card) -> Able {
             }
             Ok(())
         }
-        CardKind::RollBack | CardKind::Unwind => roll_back(model),
+        CardKind::RollBack => roll_back(model),
+        CardKind::Unwind => unwind(model),
         CardKind::Release => release(model),
         CardKind::Sign => sign(model),
         CardKind::Waive => waive(model).and_then(|()| reason(card.text.value())),

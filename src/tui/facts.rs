@@ -1,13 +1,14 @@
 //! Owns the questions that several panels and keys ask of a snapshot; never
 //! words for the answers' looks. Pure, like everything it reads.
 
-use crate::engine::{gate, throttle};
+use super::model::CardKind;
 use crate::engine::snapshot::{GateView, Link, Snapshot};
+use crate::engine::{gate, throttle, window};
 use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
 use crate::run::event::{Direction, Task};
 use crate::run::{Outcome, Record, Run, TaskState};
-use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId, Writes};
+use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId, WindowScope, Writes};
 
 /// What the run is about at this moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +127,9 @@ pub fn advance_blockers(snapshot: &Snapshot) -> Vec<String> {
     if let Some((task, _)) = run.open_questions().next() {
         why.push(format!("{task} waits for a decision: o"));
     }
+    let window = run.plan.body.window.as_ref();
+    let closed = window::closed(window, WindowScope::Advance, snapshot.now);
+    why.extend(closed.map(|until| format!("the window {until}")));
     match run.next_step() {
         Some(step) => why.push(format!("step {} is not done", step.id())),
         None => why.extend(unmet(snapshot).map(|gate| {
@@ -155,6 +159,15 @@ pub fn to_sign(snapshot: &Snapshot) -> Vec<&GateView> {
         })
     };
     unmet(snapshot).filter(due).collect()
+}
+
+/// The gates that a card of this kind chooses from.
+pub fn choices(kind: CardKind, snapshot: &Snapshot) -> Vec<&GateView> {
+    match kind {
+        CardKind::Sign => to_sign(snapshot),
+        CardKind::Waive => to_waive(snapshot),
+        _ => Vec::new(),
+    }
 }
 
 /// The gates that a person may open with a reason.
@@ -251,7 +264,9 @@ pub fn script(action: &Action) -> Vec<String> {
                 Writes::Custom(custom) => {
                     let walked = format!("for {} in chunks by {key}", backfill.table);
                     let sql = custom.statements.iter().flat_map(|sql| sql.lines());
-                    std::iter::once(walked).chain(sql.map(str::to_owned)).collect()
+                    std::iter::once(walked)
+                        .chain(sql.map(str::to_owned))
+                        .collect()
                 }
             };
             lines.extend(
@@ -300,6 +315,9 @@ fn command(exec: &Exec) -> String {
 }
 
 fn pairs(set: &[(String, String)]) -> String {
-    let set: Vec<_> = set.iter().map(|(to, from)| format!("{to} = {from}")).collect();
+    let set: Vec<_> = set
+        .iter()
+        .map(|(to, from)| format!("{to} = {from}"))
+        .collect();
     set.join(", ")
 }

@@ -2,10 +2,9 @@
 //! axis that all charts share; never invents a value between two samples.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::engine::snapshot::Snapshot;
-use crate::reading::Reading;
+use crate::reading::{Reading, lag};
 
 /// Seconds that are kept.
 pub const SPAN: i64 = 900;
@@ -120,25 +119,20 @@ fn sample(snapshot: &Snapshot) -> Sample {
         at: snapshot.now.as_second(),
         values: [
             backfill.and_then(|b| b.rate),
-            worst_lag(snapshot).map(|lag| lag.as_secs_f64()),
+            worst_lag(snapshot),
             readings.wal_rate.value().copied(),
             waiting,
         ],
     }
 }
 
-/// The worst lag of the standbys; a heartbeat, where there is one, counts.
-pub fn worst_lag(snapshot: &Snapshot) -> Option<Duration> {
-    let replicas = snapshot.readings.replication.value()?;
-    let lags = replicas
-        .iter()
-        .filter_map(|r| r.heartbeat_lag.max(r.replay_lag));
-    // Caught up and idle: no lag is reported, and there is none to report.
-    let idle = |r: &crate::reading::server::Replica| {
-        matches!(r.state, crate::reading::server::ReplicaState::Idle)
-    };
-    lags.max()
-        .or_else(|| replicas.iter().any(idle).then_some(Duration::ZERO))
+/// The worst lag in seconds, as guards take it: none where one standby's cannot
+/// be told.
+fn worst_lag(snapshot: &Snapshot) -> Option<f64> {
+    let connection = snapshot.run.plan.body.connections.first()?;
+    let replication = &snapshot.readings.replication;
+    let lag = lag::worst_lag(replication, &connection.standby_names());
+    lag.value().copied()
 }
 
 #[cfg(test)]

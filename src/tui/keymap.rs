@@ -228,7 +228,7 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('f')] Full, "full screen", Never, page, "let the open page cover more";
         [Char('/')] Filter, "filter events", Never, always, "show only events that hold a text";
         [Char(':')] Palette, "actions", Never, always, "every action by name";
-        [Char('U')] Unwind, "unwind", Never, roll_back, "take every phase back, to the start; asks first";
+        [Char('U')] Unwind, "unwind", Never, unwind, "take every phase back, to the start; asks first";
         [Char('W')] Waive, "waive", Never, waive, "open a gate that is not GO, with a reason; asks first";
         [Char('<')] Fewer, "fewer workers", Never, pace, "let one of the backfill's workers go at the end of its chunk";
         [Char('>')] More, "more workers", Never, pace, "give the backfill another worker";

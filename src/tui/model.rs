@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tui_input::Input;
 
 use super::Options;
+use super::facts;
 use super::history::History;
 use super::layout::Panel;
 use super::theme::{Theme, Tone};
@@ -15,6 +16,7 @@ use crate::engine::message::{Ask, IntentId};
 use crate::engine::snapshot::{Link, Snapshot};
 use crate::reading::elapsed;
 use crate::run::event::Seq;
+use crate::runbook::GateId;
 
 /// Without a newer snapshot for so long, what is shown counts as old.
 pub const OLD: Duration = Duration::from_secs(4);
@@ -88,8 +90,9 @@ pub struct Card {
     pub saw_hash: String,
     /// A frame with it has been drawn; before that nothing confirms it.
     pub shown: bool,
-    /// The chosen gate, where there are several.
-    pub choice: usize,
+    /// The gate that it is about, where it is about one: by name, because the
+    /// list changes when another one opens.
+    pub gate: Option<GateId>,
     /// The typed id or reason.
     pub text: Input,
     /// Keys go into the text.
@@ -196,7 +199,9 @@ impl Model {
             saw: self.snapshot.run.material,
             saw_hash: self.snapshot.run.head_hash.clone(),
             shown: false,
-            choice: 0,
+            gate: facts::choices(kind, &self.snapshot)
+                .first()
+                .map(|gate| gate.gate.clone()),
             text: Input::default(),
             typing,
             scroll: 0,
@@ -207,8 +212,16 @@ impl Model {
         }
     }
 
-    /// The state that a card was bound to is not the state now.
+    /// What a card was bound to is not so any more: for a signature what is
+    /// signed, for anything else all that a person who decides has to have seen.
     pub fn is_stale(&self, card: &Card) -> bool {
-        card.saw != self.snapshot.run.material
+        let run = &self.snapshot.run;
+        let rests_on = match card.kind {
+            CardKind::Sign => run.evidence,
+            _ => run.material,
+        };
+        let choices = facts::choices(card.kind, &self.snapshot);
+        let gone = |gate: &GateId| !choices.iter().any(|choice| choice.gate == *gate);
+        card.saw < rests_on || card.gate.as_ref().is_some_and(gone)
     }
 }

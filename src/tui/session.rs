@@ -39,6 +39,7 @@ pub async fn run(wire: Wire, options: Options) -> Result<Leave, TuiError> {
         unsent: VecDeque::new(),
         dirty: true,
         whole: true,
+        drawn: 0,
         period: Duration::from_secs(1) / options.frames.max(1),
         due: Instant::now(),
     };
@@ -71,6 +72,8 @@ struct Session {
     unsent: VecDeque<Request>,
     dirty: bool,
     whole: bool,
+    /// The second, by this terminal's clock, of the newest frame.
+    drawn: i64,
     period: Duration,
     due: Instant,
 }
@@ -127,9 +130,11 @@ impl Session {
     }
 
     fn apply(&mut self, message: Msg) -> Option<Leave> {
-        self.dirty = true;
+        let now = clock::now();
+        // Time alone changes ages and clocks, once a second.
+        self.dirty |= !matches!(message, Msg::Tick) || now.as_second() != self.drawn;
         let mut leave = None;
-        for command in update(&mut self.model, clock::now(), message) {
+        for command in update(&mut self.model, now, message) {
             match command {
                 Command::Send(request) => self.unsent.push_back(request),
                 Command::Leave(how) => leave = Some(how),
@@ -145,6 +150,7 @@ impl Session {
         let (width, height) = self.model.size;
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         view::draw(&self.model, &mut buffer);
+        self.drawn = self.model.clock.as_second();
         let card = match &self.model.dialog {
             Some(Dialog::Card(card)) => Some(card.number),
             _ => None,

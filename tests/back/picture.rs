@@ -134,7 +134,7 @@ async fn status_says_in_json_what_is_so_in_every_state() {
         &status,
         &json!({
             "phase": "expand", "before": true, "step": null, "hold": null, "backfill": null,
-            "parity": null, "gates": [], "verdict": "Not started. expand is next.",
+            "parity": null, "gates": [], "verdict": "Nothing has been touched yet. expand is next.",
         }),
     );
     assert!(status["lead"].as_str().unwrap().starts_with("postgres on "));

@@ -17,7 +17,10 @@ const COUNTED: &[Edit] = &[
         "flagctl = { text = \"./counted\" }",
     ),
     // The promoted one has no standby.
-    ("stall = \"5s\", hold = \"60s\"", "stall = \"1h\", hold = \"1h\""),
+    (
+        "stall = \"5s\", hold = \"60s\"",
+        "stall = \"1h\", hold = \"1h\"",
+    ),
 ];
 
 /// `flagctl`, counting what changes something, and deploying itself.
@@ -76,7 +79,9 @@ fn held(status: &Status) -> bool {
 async fn moved(stage: &mut Stage, lead: &Lead) -> Status {
     stage.dsn = stage.cluster.standby().unwrap().dsn("app");
     lead.writes("on timeline 2 now").await;
-    stage.status_when("the hold on the other server", held).await
+    stage
+        .status_when("the hold on the other server", held)
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +112,10 @@ async fn a_backfill_goes_on_from_its_checkpoint_on_the_promoted_standby() {
     lead.exits_with(0).await;
     let events = evidence::journal_is_whole(&stage).await;
     let summary = evidence::backfill_summary(&events);
-    assert_eq!(summary.rows_visited, 20_000, "from the checkpoint, no row twice");
+    assert_eq!(
+        summary.rows_visited, 20_000,
+        "from the checkpoint, no row twice"
+    );
     let moved = events.iter().any(|event| {
         matches!(&event.kind, EventKind::LeadTaken { ground: Ground::Moved, reason: Some(why), .. }
             if why.contains("timeline 2"))
@@ -124,9 +132,10 @@ async fn a_command_whose_events_the_standby_never_had_is_in_doubt_and_runs_once(
     stage.accepted("advance read-switch").await;
     let ten = Task::forward(StepId::new("flag-10"));
     stage
-        .journal_with("flag-10", |kind| {
-            matches!(kind, EventKind::StepSucceeded { task, .. } if *task == ten)
-        })
+        .journal_with(
+            "flag-10",
+            |kind| matches!(kind, EventKind::StepSucceeded { task, .. } if *task == ten),
+        )
         .await;
     assert_eq!(runs(&stage, "set read_new 10"), 1);
     fail_over(&stage);
@@ -146,9 +155,9 @@ async fn a_command_whose_events_the_standby_never_had_is_in_doubt_and_runs_once(
     assert!(entered, "{lost:?}");
     let doubted = |step: &str| {
         let task = Task::forward(StepId::new(step));
-        journal
-            .iter()
-            .any(|event| matches!(&event.kind, EventKind::StepInDoubt { task: t, .. } if *t == task))
+        journal.iter().any(
+            |event| matches!(&event.kind, EventKind::StepInDoubt { task: t, .. } if *t == task),
+        )
     };
     assert!(doubted("deploy-new") && doubted("flag-10"));
     stage.accepted("release").await;
@@ -168,7 +177,10 @@ async fn a_lead_that_starts_again_after_a_failover_finds_out_what_was_lost() {
     operator::drive_up_to(&stage, "read-switch").await;
     cut_replication(&stage);
     stage.accepted("advance read-switch").await;
-    until("flag-10", async || (runs(&stage, "set read_new 10") == 1).then_some(())).await;
+    until("flag-10", async || {
+        (runs(&stage, "set read_new 10") == 1).then_some(())
+    })
+    .await;
     lead.kill().await;
     fail_over(&stage);
     let lead = stage.lead();

@@ -110,7 +110,10 @@ impl Stage {
     /// The program in the stage's surroundings, and in no others.
     pub(crate) fn program(&self) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pgcutover"));
+        // Figures are made with another build than the tests.
+        let built = std::env::var_os("PGCUTOVER_TEST_PROGRAM");
+        let built = built.unwrap_or_else(|| env!("CARGO_BIN_EXE_pgcutover").into());
+        let mut command = Command::new(built);
         command
             .env_clear()
             .env("PATH", format!("{}/bin:{path}", self.home.display()))

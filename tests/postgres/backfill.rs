@@ -187,7 +187,9 @@ async fn a_chunk_goes_by_its_key_whatever_else_is_indexed() {
     database.client.batch_execute(tempt).await.unwrap();
     let mut spec = job().spec;
     spec.filter = Some("state = 'open'".to_owned());
-    let update = BackfillSql::new(&job().table, &spec).writes(Ends::Between).swap_remove(0);
+    let update = BackfillSql::new(&job().table, &spec)
+        .writes(Ends::Between)
+        .swap_remove(0);
     let plan = format!(
         "SET plan_cache_mode = force_custom_plan; PREPARE chunk AS {update};
          EXPLAIN EXECUTE chunk('5000', '15000')"

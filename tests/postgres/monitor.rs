@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pgcutover::monitor::{Config, Monitor, worst_lag};
+use pgcutover::monitor::{Config, Monitor};
 use pgcutover::pg::session::{Purpose, Session};
+use pgcutover::reading::lag::worst_lag;
 use pgcutover::reading::server::{Blocking, Readings, Replica, ReplicaState};
 use pgcutover::reading::{Absence, Reading};
 use pgcutover::run::event::RunId;
@@ -99,10 +100,7 @@ async fn an_idle_standby_is_idle_and_a_paused_one_lags_with_growing_bytes() {
     })
     .await;
     assert_eq!(replicas(&idle)[0].replay_lag, None);
-    assert_eq!(
-        worst_lag(&idle.replication, &expecting(&name)).value(),
-        Some(&0.0)
-    );
+    assert_eq!(worst_lag(&idle.replication, &[&name]).value(), Some(&0.0));
 
     cluster.pause_replay().unwrap();
     let lagging = async |more_than: u64| {
@@ -117,7 +115,7 @@ async fn an_idle_standby_is_idle_and_a_paused_one_lags_with_growing_bytes() {
     let first = lagging(0).await;
     let bytes = replicas(&first)[0].replay_bytes.unwrap();
     let second = lagging(bytes).await;
-    let lag = worst_lag(&second.replication, &expecting(&name));
+    let lag = worst_lag(&second.replication, &[&name]);
     assert!(*lag.value().unwrap() >= 1.0, "{lag:?}");
     cluster.resume_replay().unwrap();
     until(&monitor, |r| {
@@ -139,7 +137,7 @@ async fn a_stopped_standby_that_was_expected_is_gone() {
         replicas(r).iter().any(|r| r.state == ReplicaState::Gone)
     })
     .await;
-    let lag = worst_lag(&gone.replication, &expecting(&name));
+    let lag = worst_lag(&gone.replication, &[&name]);
     assert!(
         matches!(lag, Reading::Absent { why: Absence::Failed(why), .. } if why.contains("GONE"))
     );

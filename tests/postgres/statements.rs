@@ -50,7 +50,10 @@ fn awkward() -> (Table, Backfill, Parity) {
     let backfill = Backfill {
         table: name.clone(),
         key: columns.clone(),
-        writes: Writes::Set(vec![("amount_new".into(), "\"Us\"\"ers\".amount -- old".into())]),
+        writes: Writes::Set(vec![(
+            "amount_new".into(),
+            "\"Us\"\"ers\".amount -- old".into(),
+        )]),
         walk: Walk::Table,
         filter: None,
         chunk: Chunking::default(),
@@ -113,7 +116,13 @@ async fn the_sweep_finds_the_rows_that_escaped_and_no_other() {
     let sql = BackfillSql::new(&table, &backfill);
     let all = rows(&db.client, &sql.bound(Ends::Open), &[], Some(100)).await;
     let last = key_of(&all[0]);
-    rows(&db.client, &sql.writes(Ends::UpTo).swap_remove(0), &last, None).await;
+    rows(
+        &db.client,
+        &sql.writes(Ends::UpTo).swap_remove(0),
+        &last,
+        None,
+    )
+    .await;
 
     let swept = rows(&db.client, &sql.sweep(Ends::Open), &[], Some(100)).await;
     let [end] = &swept[..] else {
@@ -135,7 +144,13 @@ async fn the_sweep_finds_the_rows_that_escaped_and_no_other() {
     let end = swept.last().unwrap();
     assert_eq!((end.get(2), end.get(3)), (7_i64, 2_i64));
 
-    rows(&db.client, &sql.write_one().swap_remove(0), &key_of(escaped[0]), None).await;
+    rows(
+        &db.client,
+        &sql.write_one().swap_remove(0),
+        &key_of(escaped[0]),
+        None,
+    )
+    .await;
     let swept = rows(&db.client, &sql.sweep(Ends::Open), &[], Some(100)).await;
     assert_eq!(swept.iter().filter(|row| row.get(4)).count(), 1);
 }
@@ -152,7 +167,13 @@ async fn a_filter_takes_rows_out_of_the_sweep() {
         data_type: "timestamp with time zone".into(),
     }];
     let sql = BackfillSql::new(&table, &backfill);
-    rows(&db.client, &sql.writes(Ends::Open).swap_remove(0), &[], None).await;
+    rows(
+        &db.client,
+        &sql.writes(Ends::Open).swap_remove(0),
+        &[],
+        None,
+    )
+    .await;
     let swept = rows(&db.client, &sql.sweep(Ends::Open), &[], Some(100)).await;
     assert_eq!(swept.last().unwrap().get::<_, i64>(3), 0);
 }
@@ -163,7 +184,13 @@ async fn a_comparison_counts_what_it_compared_and_shows_no_values() {
     db.client.batch_execute(AWKWARD).await.unwrap();
     let (table, backfill, parity) = awkward();
     let copy = BackfillSql::new(&table, &backfill);
-    rows(&db.client, &copy.writes(Ends::Open).swap_remove(0), &[], None).await;
+    rows(
+        &db.client,
+        &copy.writes(Ends::Open).swap_remove(0),
+        &[],
+        None,
+    )
+    .await;
     // A scale that IS DISTINCT FROM would not see, and a row that is filtered out.
     let drift = r#"ALTER TABLE "my app"."Us""ers" ALTER amount_new TYPE numeric;
         UPDATE "my app"."Us""ers" SET amount_new = 2.1300 WHERE amount = 2.125;

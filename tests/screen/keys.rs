@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use pgcutover::engine::message::{Ask, IntentId, Reply};
-use pgcutover::engine::snapshot::{Link, Snapshot, State};
-use pgcutover::run::event::{Answer, Percent, Seq};
-use pgcutover::runbook::PhaseId;
+use pgcutover::engine::snapshot::{Link, State, Terminal};
+use pgcutover::run::Run;
+use pgcutover::run::event::{Answer, Percent, Seq, Verdict};
+use pgcutover::runbook::{GateId, PhaseId};
 use pgcutover::tui::keymap::{Context, KEYMAP};
 use pgcutover::tui::model::{Dialog, Model};
 use pgcutover::tui::update::{Command, Msg, update};
 use pgcutover::tui::{Leave, Request};
 
-use super::fixtures::{STATES, before_contract, now, snapshot};
+use super::fixtures::{STATES, before_contract, leftovers, now, ready, snapshot, two_closed};
 use super::stage::{ctrl, press, text, usual};
 
 fn asks(commands: &[Command]) -> Vec<Ask> {
@@ -34,21 +35,27 @@ fn is_hold(asks: &[Ask]) -> bool {
     matches!(asks, [Ask::Hold { .. }])
 }
 
-fn ready_to_advance() -> Snapshot {
-    let mut snapshot = snapshot(State::WaitingFor);
-    for gate in &mut snapshot.gates {
-        gate.evidence.verdict = pgcutover::run::event::Verdict::Go;
-    }
-    snapshot
+/// The run goes on by one event, which is so.
+fn moved_by(model: &mut Model, event: impl Fn(&mut Run)) {
+    let mut snapshot = (*model.snapshot).clone();
+    let mut run = (*snapshot.run).clone();
+    run.head = run.head.next();
+    event(&mut run);
+    snapshot.run = Arc::new(run);
+    update(model, now(), Msg::Snapshot(Arc::new(snapshot)));
 }
 
 /// The run goes on by one material event.
 fn moved(model: &mut Model) {
+    moved_by(model, |run| run.material = run.head);
+}
+
+/// A gate that stands next opens.
+fn opened(model: &mut Model, gate: &str) {
     let mut snapshot = (*model.snapshot).clone();
-    let mut run = (*snapshot.run).clone();
-    run.head = run.head.next();
-    run.material = run.head;
-    snapshot.run = Arc::new(run);
+    let mut gates = snapshot.gates.iter_mut();
+    let view = gates.find(|view| view.gate.as_str() == gate).expect(gate);
+    view.evidence.verdict = Verdict::Go;
     update(model, now(), Msg::Snapshot(Arc::new(snapshot)));
 }
 
@@ -73,7 +80,7 @@ fn space_is_never_a_toggle() {
 
 #[test]
 fn advance_takes_two_different_keys_and_carries_what_was_seen() {
-    let mut model = usual(ready_to_advance());
+    let mut model = usual(ready());
     assert_eq!(press(&mut model, "a"), []);
     assert_eq!(
         press(&mut model, "a\n"),
@@ -92,7 +99,7 @@ fn advance_takes_two_different_keys_and_carries_what_was_seen() {
 
 #[test]
 fn a_card_that_was_not_shown_yet_cannot_be_confirmed() {
-    let mut model = usual(ready_to_advance());
+    let mut model = usual(ready());
     let key = |c| {
         Msg::Key(crossterm::event::KeyEvent::from(
             crossterm::event::KeyCode::Char(c),
@@ -107,7 +114,7 @@ fn a_card_that_was_not_shown_yet_cannot_be_confirmed() {
 
 #[test]
 fn a_card_whose_state_has_changed_has_to_be_looked_at_again() {
-    let mut model = usual(ready_to_advance());
+    let mut model = usual(ready());
     press(&mut model, "a");
     moved(&mut model);
     assert!(text(&model).contains("the state has changed under this card"));
@@ -162,6 +169,81 @@ fn a_seat_is_signed_with_y_or_n() {
 }
 
 #[test]
+fn a_signature_outlives_a_hold_and_another_gate_but_not_a_change_of_what_is_signed() {
+    let mut model = usual(snapshot(State::WaitingFor));
+    press(&mut model, "s");
+    moved(&mut model);
+    let stale = "the state has changed under this card";
+    assert!(!text(&model).contains(stale), "{}", text(&model));
+    moved_by(&mut model, |run| {
+        run.material = run.head;
+        run.evidence = run.head;
+    });
+    assert!(text(&model).contains(stale), "{}", text(&model));
+    assert_eq!(press(&mut model, "y"), []);
+    assert_eq!(asks(&press(&mut model, "uy")).len(), 1);
+}
+
+#[test]
+fn a_waiver_is_for_the_gate_that_was_chosen_whatever_opens_meanwhile() {
+    let waived = |commands: &[Command]| match &asks(commands)[..] {
+        [Ask::Waive { gate, .. }] => Some(gate.clone()),
+        _ => None,
+    };
+    let last = GateId::new("old-clients-gone");
+    let mut model = usual(two_closed());
+    press(&mut model, "Wwhy\tj");
+    opened(&mut model, "bake");
+    assert_eq!(waived(&press(&mut model, "y")), Some(last));
+
+    let mut model = usual(two_closed());
+    press(&mut model, "Wwhy\tj");
+    opened(&mut model, "old-clients-gone");
+    assert_eq!(
+        press(&mut model, "y"),
+        [],
+        "the chosen one needs none any more"
+    );
+    let left = Some(GateId::new("bake"));
+    assert_eq!(waived(&press(&mut model, "uy")), left);
+}
+
+#[test]
+fn an_unwind_takes_what_a_phase_s_own_rollback_left_at_the_very_start() {
+    let mut model = usual(leftovers());
+    let commands = press(&mut model, "b");
+    assert_eq!(commands, []);
+    assert!(text(&model).contains("nothing has been entered"));
+    press(&mut model, "U");
+    assert!(text(&model).contains("DROP COLUMN email_address"));
+    let reason = None;
+    assert_eq!(asks(&press(&mut model, "y")), [Ask::Unwind { reason }]);
+}
+
+#[test]
+fn a_way_back_goes_on_under_a_hold_and_its_statement_is_cancelled_without_one() {
+    let mut model = usual(snapshot(State::RollingBack));
+    assert!(text(&model).contains("x cancels; SPACE does not"));
+    let commands = press(&mut model, "xy");
+    assert!(matches!(&asks(&commands)[..], [Ask::Cancel { .. }]));
+}
+
+#[test]
+fn without_a_lead_only_hold_is_asked_for() {
+    let mut alone = snapshot(State::NoLead);
+    alone.terminal = Terminal::Operator;
+    for key in ["a", "b", "p", "-", "s"] {
+        let mut model = usual(alone.clone());
+        assert_eq!(press(&mut model, key), [], "{key}");
+        assert!(text(&model).contains("nobody leads this run"), "{key}");
+    }
+    assert!(is_hold(&asks(&press(
+        &mut usual(snapshot(State::NoLead)),
+        " "
+    ))));
+}
+
+#[test]
 fn a_doubt_is_settled_only_with_a_reason_and_underscores_are_its_spaces() {
     let mut model = usual(snapshot(State::InDoubt));
     assert_eq!(press(&mut model, "o\ty"), []);
@@ -205,7 +287,7 @@ fn an_answer_comes_back_by_its_number() {
 
 #[test]
 fn pasted_text_does_nothing() {
-    let mut model = usual(ready_to_advance());
+    let mut model = usual(ready());
     assert_eq!(update(&mut model, now(), Msg::Paste), []);
     assert!(model.dialog.is_none());
     assert!(text(&model).contains("dropped"));

@@ -56,6 +56,20 @@ fn after(name: &str, snapshot: Snapshot, keys: &str) {
     insta::assert_snapshot!(format!("after-{name}"), text(&model));
 }
 
+/// The engine's own: a screen could only repeat it.
+#[test]
+fn a_person_s_lower_pace_is_no_throttle_and_the_guard_s_allowance_is_said() {
+    let snapshot = fixtures::paced();
+    assert_eq!(snapshot.state, State::Running);
+    let picture = text(&usual(snapshot));
+    let verdict = "copy runs at 20%, as set; replica-lag would allow 60%";
+    assert!(picture.contains(verdict), "{picture}");
+    assert!(
+        picture.contains("pace 20%: you 20%, replica-lag 60%"),
+        "{picture}"
+    );
+}
+
 #[test]
 fn cards() {
     after("advance", snapshot(State::WaitingFor), "a");
@@ -69,7 +83,7 @@ fn cards() {
     after("unwind", snapshot(State::WaitingFor), "U");
     after("release", snapshot(State::Held), "r");
     after("sign", snapshot(State::WaitingFor), "s");
-    after("waive", snapshot(State::WindowClosed), "W");
+    after("waive", fixtures::two_closed(), "W");
     after("resolve", snapshot(State::Stuck), "oowner_fixed\t");
 }
 
@@ -120,6 +134,11 @@ fn each_state_answers_the_five_questions_at_80x24() {
         let age = ["live", "OLD"].iter().any(|word| rows[0].contains(word));
         assert!(age, "{picture}");
         assert!(!rows[2].contains('…'), "{picture}");
+        assert!(!rows[0].contains('…'), "{}", rows[0]);
+        // Only what stands elsewhere again may be cut: what a server or a command
+        // said, and the age.
+        let again = matches!(state, State::InDoubt | State::Stuck | State::NoLead);
+        assert!(again || !rows[1].contains('…'), "{}", rows[1]);
         let stop: String = rows[3].chars().take(41).collect();
         assert!(!stop.contains('…'), "{picture}");
     }

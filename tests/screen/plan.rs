@@ -11,7 +11,7 @@ use pgcutover::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
     Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, Parity, ParityGate,
     Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step, StepId,
-    TableName, Threshold, Triggers, Walk, Writes,
+    TableName, Threshold, Triggers, Walk, WeeklySpan, Window, WindowScope, Writes,
 };
 
 fn main_connection() -> ConnectionId {
@@ -284,6 +284,20 @@ fn role(id: &str, can: &[Permission], contact: Option<&str>) -> Role {
     }
 }
 
+/// Open for four days from this one, Monday = 1, between 9 and 16 o'clock.
+pub(crate) fn window(from: u8) -> Window {
+    Window {
+        allow: vec![WeeklySpan {
+            days: (from..from + 4).collect(),
+            from_minute: 9 * 60,
+            to_minute: 16 * 60,
+        }],
+        tz: "Europe/Berlin".into(),
+        applies_to: vec![WindowScope::Advance, WindowScope::Ddl],
+        freeze: Vec::new(),
+    }
+}
+
 /// The plan.
 pub(crate) fn plan() -> Plan {
     let size = TableSize {
@@ -323,7 +337,7 @@ pub(crate) fn plan() -> Plan {
                 ),
                 role("app", &[Permission::Sign], Some("#checkout")),
             ],
-            window: None,
+            window: Some(window(2)),
             ddl: Ddl::default(),
             guards: vec![guard()],
             phases: phases(),

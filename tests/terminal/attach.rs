@@ -23,7 +23,10 @@ impl Company {
     /// A terminal of this login, in this size.
     fn attach(&self, user: &str, options: &[&str], size: (u16, u16)) -> Screen {
         let mut command = self.stage.program();
-        let dsn = self.stage.dsn.replace("user=postgres", &format!("user={user}"));
+        let dsn = self
+            .stage
+            .dsn
+            .replace("user=postgres", &format!("user={user}"));
         command
             .args(["attach", "--url-env", URL])
             .args(options)

@@ -68,6 +68,28 @@ fn a_backfill_is_paused_paced_held_and_let_go_on() {
 }
 
 #[test]
+fn sigusr1_holds_under_the_open_dashboard_which_says_so_and_goes_on() {
+    let mut demo = Demo::start(300_000);
+    demo.advances_into_the_backfill();
+    demo.press("?");
+    demo.shows("always, in dialogs");
+    demo.signal("USR1");
+    demo.shows("Held by");
+    demo.shows("SIGUSR1");
+    demo.press("q");
+    demo.shows("held: nothing runs");
+    demo.press("r");
+    demo.confirms("release the hold");
+    demo.waits("the backfill", |text| {
+        !text.contains("HELD") && !text.contains("SIGUSR1: ")
+    });
+    demo.press("q");
+    demo.shows("the run is not held now");
+    demo.press("y");
+    demo.ends_without_a_trace(3);
+}
+
+#[test]
 fn b_takes_a_phase_back() {
     let mut demo = Demo::start(5_000);
     demo.shows("NOT STARTED");

@@ -3,12 +3,15 @@
 //!
 //! - `screen`: a program in a pty, what it shows, and what it is told.
 //! - `demo`: `pgcutover demo` in one, in a directory that has to be empty again.
-//! - `attach`, `drive`, `leave`, `lost`, `looks`: the tests.
+//! - `attach`, `drive`, `states`, `leave`, `lost`, `looks`: the tests.
+//! - `cost`: figures of what the screen costs (tests/terminal_cost.sh).
 //! - `record`, `picture`, `film`: makes the pictures in assets/ (tests/screens.sh).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "figures are told")]
 
 mod attach;
+mod cost;
 mod demo;
 mod drive;
 mod film;
@@ -24,6 +27,7 @@ mod screen;
 #[path = "../cutover/stage.rs"]
 #[allow(dead_code, reason = "shared with tests/cutover")]
 mod stage;
+mod states;
 #[path = "../postgres/targets.rs"]
 #[allow(dead_code, reason = "shared with tests/postgres")]
 mod targets;

@@ -115,7 +115,7 @@ fn into_the_contract(demo: &mut Demo) {
     demo.press("a");
     linger(2.5);
     demo.confirms("advance into read-switch");
-    demo.shows("3s of 3s");
+    demo.shows("3.0s of 3.0s");
     demo.signs();
     demo.shows("Ready for contract");
     linger(1.0);

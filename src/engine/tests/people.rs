@@ -268,6 +268,28 @@ fn a_release_replayed_after_a_newer_hold_does_not_end_it() {
 }
 
 #[test]
+fn a_signature_rests_on_what_is_signed_not_on_a_hold() {
+    let mut world = World::new(plan(signed_phases()));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    let saw = Some(world.run.material);
+    let reason = String::new();
+    world.ask(Ask::Hold { reason });
+    world.ask(Ask::Release);
+    let signed = world.ask_having_seen("bo", sign(Answer::Go), saw);
+    assert_eq!(signed, Some(Reply::Accepted));
+
+    world.ask(Ask::Rollback {
+        phase: PhaseId::new("expand"),
+        reason: None,
+    });
+    world.succeed(&super::world::back("add-column"));
+    world.advance("expand");
+    world.succeed(&forward("add-column"));
+    refused(world.ask_having_seen("bo", sign(Answer::Go), saw));
+}
+
+#[test]
 fn a_latched_hold_lets_nothing_new_start_and_no_boundary_be_crossed() {
     let mut phases = signed_phases();
     phases[0].gates = vec![sql_gate("quiet", At::Exit)];

@@ -39,7 +39,11 @@ impl Book {
     /// The largest range to work on that nobody has; it is taken.
     pub(super) fn take(&mut self) -> Option<Range> {
         let stage = self.stage();
-        let mut free: Vec<_> = self.ranges.values().filter(|range| self.is_free(range, stage)).collect();
+        let mut free: Vec<_> = self
+            .ranges
+            .values()
+            .filter(|range| self.is_free(range, stage))
+            .collect();
         free.sort_by_key(|range| range.left());
         let range = free.pop()?.clone();
         self.taken.insert(range.number);
@@ -77,7 +81,10 @@ impl Book {
     }
 
     fn largest(&self) -> Option<i32> {
-        let taken = self.taken.iter().filter_map(|number| self.ranges.get(number));
+        let taken = self
+            .taken
+            .iter()
+            .filter_map(|number| self.ranges.get(number));
         let worth = taken.filter(|range| !self.whole.contains(&range.number));
         let largest = worth.max_by_key(|range| range.left())?;
         (largest.left() > 0).then_some(largest.number)

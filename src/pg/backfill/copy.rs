@@ -81,7 +81,10 @@ impl Worker {
         let (rows, walk) = (self.rows(), &self.statements.walk);
         let look = async {
             match look_ahead && self.bisection.is_none() {
-                true => walk.next(client, next.after(), next.high.as_ref(), rows).await,
+                true => {
+                    walk.next(client, next.after(), next.high.as_ref(), rows)
+                        .await
+                }
                 false => Ok(None),
             }
         };

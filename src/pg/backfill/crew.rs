@@ -100,7 +100,12 @@ impl Crew {
             open,
             site: Arc::new(Site::new(job, identity, quarantine)),
             parts,
-            next_range: found.ranges.iter().map(|range| range.number + 1).max().unwrap_or(0),
+            next_range: found
+                .ranges
+                .iter()
+                .map(|range| range.number + 1)
+                .max()
+                .unwrap_or(0),
             book: Book::of(found.ranges),
             account: Account::new(report, found.age, voided.then(|| VOID.to_owned())),
             control,
@@ -287,7 +292,8 @@ impl Crew {
     /// Takes in what a turn has cost, and tells how all stand.
     fn tell(&mut self, worker: &mut Worker, trouble: Option<String>) {
         let working = self.flights.len() + 1;
-        self.account.turned(worker, working, &self.book, &self.parts, trouble);
+        self.account
+            .turned(worker, working, &self.book, &self.parts, trouble);
     }
 
     fn start_turn(&mut self, mut worker: Box<Worker>) {

@@ -54,7 +54,10 @@ impl Worker {
         lower.at.rows_expected = Some(self.behind() + left / 2);
         let session = &self.hand.session;
         let identity = &self.site.identity;
-        let cut = self.hand.ledger.cut(session.client(), &lower, &upper, identity);
+        let cut = self
+            .hand
+            .ledger
+            .cut(session.client(), &lower, &upper, identity);
         Self::expect_saved(session.run(cut).await?)?;
         lower.at.saves += 1;
         self.range = lower;

@@ -146,7 +146,10 @@ impl Ledger {
         let add = client
             .prepare(include_str!("sql/checkpoint_add.sql"))
             .await?;
-        let both = try_join(self.save(client, lower), self.add(client, &add, upper, identity));
+        let both = try_join(
+            self.save(client, lower),
+            self.add(client, &add, upper, identity),
+        );
         let (saved, ()) = self.transaction(client, both).await?;
         Ok(saved)
     }

@@ -46,8 +46,12 @@ fn is_served(plan: &Value) -> bool {
     match plan {
         Value::Array(all) => all.iter().all(is_served),
         Value::Object(node) => {
-            let kind = node.get("Node Type").and_then(Value::as_str).unwrap_or_default();
-            let scans = kind.contains("Scan") && !kind.contains("CTE") && !kind.contains("Subquery");
+            let kind = node
+                .get("Node Type")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let scans =
+                kind.contains("Scan") && !kind.contains("CTE") && !kind.contains("Subquery");
             let by_index = kind.starts_with("Index") && !node.contains_key("Filter");
             (by_index || !(scans || kind.contains("Sort"))) && node.values().all(is_served)
         }
@@ -57,7 +61,10 @@ fn is_served(plan: &Value) -> bool {
 
 fn unserved(job: &Job, part: &Part) -> Fault {
     let filter = job.spec.filter.as_deref().unwrap_or("true");
-    let message = format!("no index of {} holds just the rows of `walk = \"rows\"`", part.name);
+    let message = format!(
+        "no index of {} holds just the rows of `walk = \"rows\"`",
+        part.name
+    );
     let hint = format!(
         "CREATE INDEX CONCURRENTLY .. ON {} ({}) WHERE {filter}, or leave `walk` out",
         part.name,

@@ -52,7 +52,9 @@ impl Site {
         let mut quarantine = self.quarantine();
         if quarantine.len() as u64 >= self.job.spec.max_quarantined {
             let named = quarantine.iter().take(NAMED);
-            return Err(named.map(|(key, why)| format!("; `{key}`: {why}")).collect());
+            return Err(named
+                .map(|(key, why)| format!("; `{key}`: {why}"))
+                .collect());
         }
         quarantine.push((key.clone(), message.to_owned()));
         Ok(())

@@ -18,7 +18,11 @@ pub(super) fn for_backfill(about: &mut About<'_>, world: &World, spec: &Backfill
         publication::check_updates(about, world, relation);
     }
     let set = set_columns(about, relation, &spec.key, spec.set());
-    let into: Vec<_> = spec.targets().iter().map(|target| for_target(about, world, spec, target)).collect();
+    let into: Vec<_> = spec
+        .targets()
+        .iter()
+        .map(|target| for_target(about, world, spec, target))
+        .collect();
     let key = key(about, relation, &spec.key);
     let into: Option<Vec<_>> = into.into_iter().collect();
     Some(Table {
@@ -68,7 +72,10 @@ fn for_target(
     });
     if !unique {
         let list = names.join(", ");
-        let message = format!("({list}) is no key of `{}`: no unique index has just these columns", relation.full_name());
+        let message = format!(
+            "({list}) is no key of `{}`: no unique index has just these columns",
+            relation.full_name()
+        );
         about.refuse(Refusal::new("no-key", message).hint(keys_hint(relation)));
         return None;
     }

@@ -46,7 +46,9 @@ pub(super) fn check_target(
 /// In an ordinary session, on an UPDATE of the columns that are set.
 fn fires(trigger: &Trigger, spec: &Backfill) -> bool {
     let of = &trigger.update_of;
-    is_enabled(trigger) && trigger.on_update && (of.is_empty() || spec.set().iter().any(|(c, _)| of.contains(c)))
+    is_enabled(trigger)
+        && trigger.on_update
+        && (of.is_empty() || spec.set().iter().any(|(c, _)| of.contains(c)))
 }
 
 fn is_enabled(trigger: &Trigger) -> bool {

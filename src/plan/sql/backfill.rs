@@ -200,11 +200,7 @@ fn in_place(
     }
     let differs = image_ne(&have.join(", "), &want.join(", "));
     let update = Write::Ours {
-        head: format!(
-            "UPDATE {} SET\n{}",
-            keyset.table(),
-            assignments.join(",\n")
-        ),
+        head: format!("UPDATE {} SET\n{}", keyset.table(), assignments.join(",\n")),
         filters: filter.iter().cloned().collect(),
         tail: "",
         end: String::new(),

@@ -64,7 +64,9 @@ fn on_conflict(target: &Target, into: &Table) -> String {
         let columns = columns.iter().map(|column| format!("{row}.{column}"));
         columns.collect::<Vec<_>>().join(", ")
     };
-    let set = columns.iter().map(|column| format!("{column} = excluded.{column}"));
+    let set = columns
+        .iter()
+        .map(|column| format!("{column} = excluded.{column}"));
     format!(
         "\nON CONFLICT ({key}) DO UPDATE SET\n{}\nWHERE {}",
         set.collect::<Vec<_>>().join(",\n"),
@@ -141,5 +143,8 @@ fn there(keyset: &Keyset, target: &Target, into: &Table) -> String {
     });
     let same: Vec<_> = same.collect();
     let table = quote_table(&into.full_name());
-    format!("SELECT FROM {table} AS {THERE} WHERE {}", same.join(" AND "))
+    format!(
+        "SELECT FROM {table} AS {THERE} WHERE {}",
+        same.join(" AND ")
+    )
 }

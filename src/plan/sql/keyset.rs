@@ -190,7 +190,11 @@ impl Keyset {
             flag = parts.flag,
             counted = parts.counted,
             image = parts.image,
-            wants = parts.wants.iter().map(|wants| format!("\n{wants}")).collect::<String>(),
+            wants = parts
+                .wants
+                .iter()
+                .map(|wants| format!("\n{wants}"))
+                .collect::<String>(),
             table = self.table,
             name = self.name,
             range = where_all(self.walked(ends)),

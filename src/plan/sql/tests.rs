@@ -35,7 +35,10 @@ fn backfill(filter: Option<&str>) -> Backfill {
     Backfill {
         table: name(),
         key: vec!["id".into()],
-        writes: Writes::Set(vec![("email_address".into(), "email -- the old one".into())]),
+        writes: Writes::Set(vec![(
+            "email_address".into(),
+            "email -- the old one".into(),
+        )]),
         walk: Walk::Table,
         filter: filter.map(Into::into),
         chunk: Chunking::default(),

@@ -165,9 +165,14 @@ fn backfill_words(backfill: &Backfill, table: Option<&Table>) -> String {
     };
     let proof = match &backfill.writes {
         Writes::Set(_) => "then one pass that proves no row escaped".to_owned(),
-        Writes::Into(_) => "then one pass that proves each row is where it belongs, and nowhere else".to_owned(),
+        Writes::Into(_) => {
+            "then one pass that proves each row is where it belongs, and nowhere else".to_owned()
+        }
         Writes::Custom(custom) => {
-            format!("then one pass that proves no row is left of which holds: {}", custom.escaped)
+            format!(
+                "then one pass that proves no row is left of which holds: {}",
+                custom.escaped
+            )
         }
     };
     format!(

@@ -10,7 +10,11 @@ impl Lowering<'_> {
     pub(super) fn backfill(&mut self, raw: &At<raw::Backfill>) -> Option<Backfill> {
         let fields = &raw.value;
         let within = 1..=MAX_WORKERS;
-        if let Some(workers) = fields.workers.as_ref().filter(|n| !within.contains(&n.value)) {
+        if let Some(workers) = fields
+            .workers
+            .as_ref()
+            .filter(|n| !within.contains(&n.value))
+        {
             let message = format!(
                 "a backfill has 1 to {MAX_WORKERS} workers, not {}",
                 workers.value
@@ -39,7 +43,8 @@ impl Lowering<'_> {
             return Walk::default();
         };
         if walk.value == Walk::Rows && (fields.filter.is_none() || fields.set.is_none()) {
-            let message = "`walk = \"rows\"` goes by the rows that match `where`, and `set` them right";
+            let message =
+                "`walk = \"rows\"` goes by the rows that match `where`, and `set` them right";
             let hint = "give it `set` and `where`, and an index over the key WHERE the same";
             self.fault_with("bad-value", &walk.span, message, hint);
         }
@@ -68,7 +73,8 @@ impl Lowering<'_> {
             (None, None, Some(run)) => self.custom(run, fields).map(Writes::Custom),
             _ => {
                 if !self.damage.touched(&raw.span) {
-                    let message = "a backfill sets columns, copies into tables, or runs its own SQL";
+                    let message =
+                        "a backfill sets columns, copies into tables, or runs its own SQL";
                     let hint = "exactly one of `set`, `into` and `run`";
                     self.fault_with("exactly-one", &raw.span, message, hint);
                 }
@@ -88,7 +94,8 @@ impl Lowering<'_> {
         wanted.sort_unstable();
         if held != wanted && !self.damage.touched(&raw.key.span) {
             let message = "a target's key holds each column of the walked table's key, once";
-            let hint = "such as `key = { user_id = \"id\" }`; for other keys, write the SQL with `run`";
+            let hint =
+                "such as `key = { user_id = \"id\" }`; for other keys, write the SQL with `run`";
             self.fault_with("bad-value", &raw.key.span, message, hint);
         }
         let set = raw.set.iter();
@@ -117,7 +124,8 @@ impl Lowering<'_> {
         let bounded = |sql: &String| sql.contains(CHUNK_CALL);
         if statements.is_empty() || !statements.iter().all(bounded) {
             let message = "each statement works on the rows of one chunk, which `{{chunk}}` names";
-            let hint = "such as `UPDATE users SET .. WHERE {{chunk}}`, or `{{chunk:u}}` for the alias `u`";
+            let hint =
+                "such as `UPDATE users SET .. WHERE {{chunk}}`, or `{{chunk:u}}` for the alias `u`";
             self.fault_with("no-chunk", &run.span, message, hint);
         }
         Some(Custom {

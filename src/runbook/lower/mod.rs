@@ -31,8 +31,8 @@ use super::sql::lint::Unit;
 use super::tree::{self, Damage};
 use super::{ConnectionId, FORMAT, Runbook, toml_string};
 use names::Names;
-pub use scalar::parse_duration;
 use reversal::AddedColumn;
+pub use scalar::parse_duration;
 use step::Accepted;
 use vars::{Render, Vars};
 

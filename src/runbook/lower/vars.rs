@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{Lowering, scalar};
+use crate::runbook::CHUNK_CALL;
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::ident;
-use crate::runbook::CHUNK_CALL;
 use crate::runbook::raw::{self, At, Entries};
 use crate::runbook::source::{Mapped, Place};
 
@@ -63,7 +63,9 @@ impl Value {
             (Self::Text(text), Render::Plain) => text.clone(),
             (Self::Int(number), _) if literal => format!("'{number}'"),
             // In parentheses: a bare `- -1` would begin a comment.
-            (Self::Int(number), Render::Sql | Render::Chunk) if *number < 0 => format!("({number})"),
+            (Self::Int(number), Render::Sql | Render::Chunk) if *number < 0 => {
+                format!("({number})")
+            }
             (Self::Int(number), _) => number.to_string(),
             (Self::Duration { span, .. }, Render::Sql | Render::Chunk) => {
                 format!("'{} milliseconds'", span.as_millis())

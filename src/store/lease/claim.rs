@@ -8,7 +8,6 @@
 //! | alive, and a reason is given | a person decides | free, its sessions are ended |
 //! | alive | | [`super::TakeError::Busy`] |
 
-
 use std::time::Duration;
 
 use super::LeadSeen;

@@ -14,7 +14,9 @@ pub(super) fn moved(row: &Row) -> Option<String> {
     let is: Option<i64> = row.get("timeline");
     let was = order(row.get("token")).0;
     if let Some(is) = is.filter(|is| *is != was) {
-        return Some(format!("the server is on timeline {is} now, it was on {was}"));
+        return Some(format!(
+            "the server is on timeline {is} now, it was on {was}"
+        ));
     }
     let (was, is): (Option<&str>, Option<&str>) = (row.get("taken_on"), row.get("system"));
     was.zip(is).filter(|(was, is)| was != is).map(|(was, is)| {

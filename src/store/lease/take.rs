@@ -162,13 +162,7 @@ async fn replace(
     let row = transaction
         .query_opt(
             include_str!("../sql/lease_take.sql"),
-            &[
-                &run.0,
-                &former.token,
-                &host,
-                &backend.pid,
-                &backend.started,
-            ],
+            &[&run.0, &former.token, &host, &backend.pid, &backend.started],
         )
         .await?;
     let Some(row) = row else {

@@ -8,8 +8,9 @@ use tui_input::InputRequest;
 use super::steer::ask_as_seen;
 use super::{Command, tell};
 use crate::engine::message::Ask;
-use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot::{GateView, Snapshot};
 use crate::run::event::Answer;
+use crate::runbook::GateId;
 use crate::tui::facts;
 use crate::tui::model::{Card, CardKind, Dialog, Model};
 use crate::tui::theme::Tone;
@@ -33,8 +34,11 @@ pub(super) fn look_again(model: &mut Model) {
     let Some(Dialog::Card(card)) = model.dialog.take() else {
         return;
     };
+    let choices = facts::choices(card.kind, &model.snapshot);
+    let still = |gate: &GateId| choices.iter().any(|choice| choice.gate == *gate);
+    let chosen = card.gate.filter(still);
     let fresh = model.bring(card.kind, false);
-    fresh.choice = card.choice;
+    fresh.gate = chosen.or(fresh.gate.take());
     fresh.text = card.text;
 }
 
@@ -66,22 +70,17 @@ pub(super) fn complete(model: &mut Model) {
 
 /// Moves the choice where there is one, else the lines.
 pub(super) fn step(card: &mut Card, snapshot: &Snapshot, by: isize, extent: usize) {
-    let choices = choices(card.kind, snapshot);
-    if choices > 1 {
-        card.choice = card.choice.saturating_add_signed(by).min(choices - 1);
+    let choices = facts::choices(card.kind, snapshot);
+    if choices.len() > 1 {
+        let is_chosen = |gate: &&GateView| Some(&gate.gate) == card.gate.as_ref();
+        let at = choices.iter().position(is_chosen).unwrap_or(0);
+        let to = at.saturating_add_signed(by).min(choices.len() - 1);
+        card.gate = Some(choices[to].gate.clone());
     } else {
         card.scroll = card
             .scroll
             .saturating_add_signed(by)
             .min(extent.saturating_sub(1));
-    }
-}
-
-fn choices(kind: CardKind, snapshot: &Snapshot) -> usize {
-    match kind {
-        CardKind::Sign => facts::to_sign(snapshot).len(),
-        CardKind::Waive => facts::to_waive(snapshot).len(),
-        _ => 0,
     }
 }
 
@@ -113,13 +112,13 @@ fn request(card: &Card, snapshot: &Snapshot, answer: Answer) -> Option<Ask> {
         CardKind::Unwind => Some(Ask::Unwind { reason: words }),
         CardKind::Release => Some(Ask::Release),
         CardKind::Sign => Some(Ask::Sign {
-            gate: facts::to_sign(snapshot).get(card.choice)?.gate.clone(),
+            gate: card.gate.clone()?,
             seat: None,
             answer,
             reason: words,
         }),
         CardKind::Waive => Some(Ask::Waive {
-            gate: facts::to_waive(snapshot).get(card.choice)?.gate.clone(),
+            gate: card.gate.clone()?,
             reason: words?,
         }),
         CardKind::Answer => Some(Ask::Answer {

@@ -10,11 +10,11 @@ use ratatui::layout::Rect;
 
 use super::row::Row;
 use super::{Scene, put, signals};
-use crate::engine::snapshot::{Running, Snapshot, State};
+use crate::engine::snapshot::{GuardView, Link, Running, Snapshot, State};
 use crate::reading::Reading;
 use crate::report::format::{self, plural};
-use crate::run::event::Task;
-use crate::run::progress::Progress;
+use crate::run::event::{Rung, Task};
+use crate::run::progress::{BackfillStage, Progress};
 use crate::runbook::Action;
 use crate::tui::facts;
 use crate::tui::theme::Tone;
@@ -25,6 +25,9 @@ const NAMES: ([&str; 4], (u16, u16)) =
 
 /// The same where there is little room.
 const SHORT: ([&str; 4], (u16, u16)) = (["Us?", "Stop", "Prod", "Undo"], (5, 5));
+
+/// From this age on a value is told with its age: the monitor looks once a second.
+const OLD: Duration = Duration::from_secs(5);
 
 type Answer = (Tone, String);
 
@@ -69,13 +72,16 @@ fn cell(scene: &Scene<'_>, width: u16, name: &str, (tone, text): Answer) -> Row 
     scene.row().cell(Tone::Quiet, name, width).put(tone, text)
 }
 
-/// Whether somebody waits because of us.
+/// Whether somebody waits because of us, or might be slow because we write.
 fn us(scene: &Scene<'_>) -> Answer {
-    match &scene.snapshot.readings.locks {
+    let locks = &scene.snapshot.readings.locks;
+    let old = locks.age(scene.now).filter(|age| *age >= OLD);
+    match locks {
         Reading::Absent { why, .. } => (Tone::Warn, format!("unknown: locks {}", why.word())),
-        Reading::Measured { value, .. } if value.waiting_on_us == 0 => {
-            (Tone::Good, "no: nobody waits on us".into())
-        }
+        Reading::Measured { value, .. } if value.waiting_on_us == 0 => match old {
+            Some(age) => (Tone::Note, format!("{} ago: no waits", format::age(age))),
+            None => nobody_waits(scene.snapshot),
+        },
         Reading::Measured { value, .. } => {
             let longest = value.longest_on_us.map(format::duration);
             let longest = longest.map_or(String::new(), |time| format!(", {time}"));
@@ -85,9 +91,33 @@ fn us(scene: &Scene<'_>) -> Answer {
     }
 }
 
+/// Locks are not all: what we write may be what a guard complains about.
+fn nobody_waits(snapshot: &Snapshot) -> Answer {
+    let quiet = |guard: &GuardView| guard.rung == Rung::Quiet;
+    let mut running = snapshot.running.values();
+    let writes = snapshot.state != State::Paused && running.any(|running| !is_parked(running));
+    match (snapshot.guards.iter().all(quiet), writes) {
+        (true, _) => (Tone::Good, "no: nobody waits on us".into()),
+        (false, true) => (Tone::Note, "maybe: we write; no waits".into()),
+        (false, false) => (Tone::Good, "not now: we write nothing".into()),
+    }
+}
+
+/// A backfill between two chunks.
+fn is_parked(running: &Running) -> bool {
+    matches!(
+        &running.progress,
+        Some(Progress::Backfill(progress)) if progress.stage == BackfillStage::Waiting
+    )
+}
+
 /// The worst guard, in one sentence.
 fn production(scene: &Scene<'_>) -> Answer {
     match signals::watched(scene).first() {
+        Some(row) if row.age.is_some_and(|age| age >= OLD) => {
+            let age = format::age(row.age.unwrap_or_default());
+            (Tone::Note, format!("{age} ago: {} {}", row.signal, row.now))
+        }
         Some(row) if row.tone > Tone::Plain => (row.tone, row.sentence()),
         Some(row) => (Tone::Good, row.sentence()),
         None => (Tone::Note, "nothing watches it".into()),
@@ -100,7 +130,10 @@ fn stop(snapshot: &Snapshot) -> Answer {
         return (Tone::Good, "nothing runs any more".into());
     }
     if snapshot.state == State::NoLead {
-        return (Tone::Note, "nobody leads: nothing runs".into());
+        return (Tone::Note, "nobody leads: nothing new".into());
+    }
+    if snapshot.run.rollback.is_some() && snapshot.state == State::RollingBack {
+        return way_back(snapshot);
     }
     if snapshot.state == State::Held {
         // A backfill that is parked between two chunks is a task still.
@@ -120,11 +153,20 @@ fn stop(snapshot: &Snapshot) -> Answer {
     }
 }
 
+/// A hold does not stop a way back; what can be stopped is its statement.
+fn way_back(snapshot: &Snapshot) -> Answer {
+    match facts::running_statement(snapshot) {
+        Some(_) => (Tone::Plain, "x cancels; SPACE does not".into()),
+        None => (Tone::Plain, "no key: a way back goes on".into()),
+    }
+}
+
 /// When a held task stops; slowest last in order.
 fn ends(snapshot: &Snapshot, task: &Task, running: &Running) -> (u8, String) {
     let step = snapshot.run.plan.step(&task.step).map(|place| place.step);
     let action = step.and_then(|step| facts::action(step, task.direction));
     match (action, &running.progress) {
+        (Some(Action::Backfill(_)), _) if is_parked(running) => (0, "at once, nothing runs".into()),
         (Some(Action::Backfill(_)), Some(Progress::Backfill(p)))
             if p.last_chunk > Duration::ZERO =>
         {
@@ -144,8 +186,17 @@ fn ends(snapshot: &Snapshot, task: &Task, running: &Running) -> (u8, String) {
 /// What taking the phase back takes and costs.
 fn undo(snapshot: &Snapshot) -> Answer {
     let undo = &snapshot.undo;
+    if let Link::Down { .. } = snapshot.link {
+        return (Tone::Warn, "not now: no journal".into());
+    }
+    if snapshot.state == State::NoLead {
+        return (Tone::Note, "not now: nobody leads".into());
+    }
     if snapshot.run.is_stuck() {
         return (Tone::Bad, "stuck: o settles it first".into());
+    }
+    if snapshot.state == State::InDoubt {
+        return (Tone::Bad, "in doubt: o settles it first".into());
     }
     if let Some(rollback) = &snapshot.run.rollback {
         let phase = &snapshot.run.plan.phases()[rollback.phase];

@@ -13,7 +13,8 @@ use crate::tui::theme::Tone;
 
 pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     let Some(view) = &scene.snapshot.backfill else {
-        return vec![scene.row().gap(1).put(Tone::Plain, "about to begin").into()];
+        let text = "no figures yet: it goes on from its last checkpoint, or begins";
+        return vec![scene.row().gap(1).put(Tone::Plain, text).into()];
     };
     let rows = [
         progress(scene, view, width),
@@ -72,9 +73,11 @@ fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
 fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     let pace = &view.pace;
     let row = scene.row().gap(1).put(Tone::Quiet, "pace ");
-    let row = match &scene.snapshot.run.pause {
-        Some(mark) => row.put(Tone::Note, format!("paused by {}", mark.by)),
-        None => row.put(Tone::Plain, pace.effective.to_string()),
+    let run = &scene.snapshot.run;
+    let row = match (&run.hold, &run.pause) {
+        (Some(mark), _) => row.put(Tone::Note, format!("held by {}", mark.by)),
+        (None, Some(mark)) => row.put(Tone::Note, format!("paused by {}", mark.by)),
+        (None, None) => row.put(Tone::Plain, pace.effective.to_string()),
     };
     let mut row = row.put(Tone::Quiet, format!(": you {}", pace.ceiling));
     for (who, taken) in &pace.taken {
@@ -125,7 +128,11 @@ fn parts(scene: &Scene<'_>, view: &BackfillView) -> Option<Row> {
     let row = row.put(Tone::Plain, format!("{done} of {} done", parts.len()));
     let under_way = parts.iter().filter(|part| !part.done && part.rows_done > 0);
     let row = under_way.fold(row, |row, part| {
-        let rows = if part.copied { part.swept } else { part.rows_done };
+        let rows = if part.copied {
+            part.swept
+        } else {
+            part.rows_done
+        };
         let share = rows as f64 / part.rows_total.max(1) as f64;
         let word = if part.copied { " swept " } else { " " };
         let share = format::share(share.min(1.0));

@@ -128,8 +128,8 @@ fn sign(page: &mut Page<'_, '_>, card: &Card) {
     } else {
         "gate"
     });
-    for (at, gate) in gates.iter().enumerate() {
-        page.gate(gate, Some(at == card.choice));
+    for gate in &gates {
+        page.gate(gate, Some(card.gate.as_ref() == Some(&gate.gate)));
         if let Some((_, planned)) = run.plan.gate(&gate.gate)
             && let Condition::Signoff { seats, valid_for } = &planned.condition
         {
@@ -160,8 +160,8 @@ fn waive(page: &mut Page<'_, '_>, card: &Card) {
     } else {
         "gate"
     });
-    for (at, gate) in gates.iter().enumerate() {
-        page.gate(gate, Some(at == card.choice));
+    for gate in &gates {
+        page.gate(gate, Some(card.gate.as_ref() == Some(&gate.gate)));
     }
     page.say(
         Tone::Warn,

@@ -91,6 +91,10 @@ fn lead(scene: &Scene<'_>, width: u16) -> String {
 
 /// The others: an attached terminal does not count itself.
 fn watching(scene: &Scene<'_>) -> String {
+    // What is wrong needs the room.
+    if scene.model.old().is_some() || scene.snapshot.state == State::NoLead {
+        return String::new();
+    }
     let attended = scene.snapshot.attended().value().map_or(0, Vec::len);
     match attended.saturating_sub(usize::from(!scene.snapshot.leads())) {
         0 => String::new(),

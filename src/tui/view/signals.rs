@@ -14,6 +14,9 @@ use crate::runbook::Signal;
 use crate::tui::history::Series;
 use crate::tui::theme::Tone;
 
+/// In place of a value.
+const NONE: &str = "-";
+
 /// A guard or a signal.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
@@ -46,7 +49,13 @@ impl Watched {
             (true, _) | (_, "") => String::new(),
             (false, limit) => format!(" of {limit}"),
         };
-        format!("{}: {} {}{of}", self.word, self.signal, self.now)
+        // Without a value it is whose that matters.
+        let now = if self.now == NONE {
+            &self.of
+        } else {
+            &self.now
+        };
+        format!("{}: {} {now}{of}", self.word, self.signal)
     }
 }
 
@@ -175,7 +184,7 @@ fn lag(replica: &Replica) -> String {
     match replica.heartbeat_lag.max(replica.replay_lag) {
         Some(lag) => format::duration(lag),
         None if replica.state == ReplicaState::Idle => "idle".into(),
-        None => "-".into(),
+        None => NONE.into(),
     }
 }
 

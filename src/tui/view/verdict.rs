@@ -49,7 +49,7 @@ fn sentence(scene: &Scene<'_>) -> String {
     match (&scene.snapshot.link, scene.model.old()) {
         (Link::Down { error, .. }, Some(age)) => {
             format!(
-                "no journal for {}: {error}; below is the past",
+                "no journal for {}, below is the past: {error}",
                 format::age(age)
             )
         }
@@ -58,9 +58,13 @@ fn sentence(scene: &Scene<'_>) -> String {
             format!("{said} Its last words are {age} old.")
         }
         (Link::Up, Some(age)) => {
-            let who = if unheard(scene) { "nothing" } else { "nothing from the lead" };
+            let who = if unheard(scene) {
+                "nothing"
+            } else {
+                "nothing from the lead"
+            };
             let age = format::age(age);
-            format!("{who} heard for {age}; below is the past")
+            format!("{who} heard for {age}, below is the past")
         }
         _ => scene.snapshot.verdict.clone(),
     }

@@ -86,9 +86,12 @@ fn task_pane(scene: &Scene<'_>, task: &Task, step: &PlannedStep, width: u16) -> 
     let kind = action.map_or("", Action::kind);
     let paused = snapshot.run.pause.is_some() && matches!(action, Some(Action::Backfill(_)));
     let state = match running {
+        _ if snapshot.state == State::NoLead => "left where it was",
         Some(running) if running.stopping => "stopping",
+        Some(_) if snapshot.state == State::Holding => "stopping",
         Some(_) if snapshot.state == State::Held => "held",
         Some(_) if paused => "paused",
+        Some(_) if snapshot.state == State::Stalled => "stalled",
         Some(_) => "running",
         None => facts::task_word(record.map(|r| &r.state)),
     };
@@ -275,7 +278,10 @@ fn boundary(scene: &Scene<'_>, next: Option<&crate::plan::Phase>, width: u16) ->
     };
     Pane {
         title,
-        note: "a advances".into(),
+        note: match facts::advance_blockers(scene.snapshot).is_empty() {
+            true => "a advances".into(),
+            false => "a says what is missing".into(),
+        },
         rows,
         key: 'n',
         ..Pane::default()

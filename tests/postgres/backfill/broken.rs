@@ -9,9 +9,7 @@ use pgcutover::run::fault::Trouble;
 use tokio::sync::watch;
 
 use super::COUNT_WRITES;
-use crate::chunked::{
-    ask, chunks, finish, job, opener, run, run_at, until_blocked, users, wrong,
-};
+use crate::chunked::{ask, chunks, finish, job, opener, run, run_at, until_blocked, users, wrong};
 use crate::support::{self, Database};
 
 /// Section 7's trap. A client holds the row that our statement wants, writes it

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use crate::chunked::{ask, chunks, database, finish, job, run, run_at, table};
 
-const TALLY: &str = "CREATE TABLE users (region text, id int, visits int NOT NULL, PRIMARY KEY (region, id));
+const TALLY: &str =
+    "CREATE TABLE users (region text, id int, visits int NOT NULL, PRIMARY KEY (region, id));
     INSERT INTO users SELECT r, n, n FROM unnest('{de,fr}'::text[]) r, generate_series(1, 100) n;
     CREATE TABLE tally (region text, id int, visits int, PRIMARY KEY (region, id));
     CREATE TABLE calls (at timestamptz DEFAULT clock_timestamp(), n bigint)";
@@ -44,7 +45,10 @@ async fn every_row_is_in_one_chunk() {
     let summary = finish(&database, custom()).await;
     assert_eq!((summary.rows_visited, summary.swept), (200, 200));
     assert_eq!(ask(&database, "SELECT count(*) FROM tally").await, 200);
-    assert_eq!(ask(&database, "SELECT sum(n)::bigint FROM calls").await, 200);
+    assert_eq!(
+        ask(&database, "SELECT sum(n)::bigint FROM calls").await,
+        200
+    );
 }
 
 #[tokio::test]

@@ -48,7 +48,9 @@ const WRONG: &str = "SELECT (SELECT count(*) FROM (SELECT tenant, id, email FROM
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     let pairs = pairs.iter();
-    pairs.map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    pairs
+        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+        .collect()
 }
 
 fn target(name: &str, key: &[(&str, &str)], set: &[(&str, &str)]) -> Target {
@@ -92,7 +94,11 @@ fn split() -> Job {
             &[("name", "text"), ("loud", "text")],
         ),
     ];
-    let mut emails = target("emails", &[("user_id", "id"), ("org", "tenant")], &[("address", "email")]);
+    let mut emails = target(
+        "emails",
+        &[("user_id", "id"), ("org", "tenant")],
+        &[("address", "email")],
+    );
     emails.filter = Some("email IS NOT NULL -- most have one".to_owned());
     let names = target(
         "names",
@@ -109,7 +115,10 @@ fn split() -> Job {
 async fn rows_go_where_they_belong_and_nowhere_else() {
     let database = database(SPLIT).await;
     let summary = finish(&database, split()).await;
-    assert_eq!((summary.rows_visited, summary.rows_written, summary.swept), (200, 350, 200));
+    assert_eq!(
+        (summary.rows_visited, summary.rows_written, summary.swept),
+        (200, 350, 200)
+    );
     assert_eq!(ask(&database, WRONG).await, 0);
     assert_eq!(ask(&database, "SELECT count(*) FROM emails").await, 150);
 }
@@ -222,7 +231,9 @@ async fn write(database: &Database, writes: &[(u8, i64)]) {
     for (place, (kind, n)) in writes.iter().enumerate() {
         let sql = match kind {
             0 => format!("DELETE FROM users WHERE id = {n}"),
-            1 => format!("INSERT INTO users VALUES ({n} % 3, {n}, 'new', 'new') ON CONFLICT DO NOTHING"),
+            1 => format!(
+                "INSERT INTO users VALUES ({n} % 3, {n}, 'new', 'new') ON CONFLICT DO NOTHING"
+            ),
             2 => format!("UPDATE users SET email = NULL WHERE id = {n}"),
             3 => format!("UPDATE users SET email = 'set {n}' WHERE id = {n}"),
             _ => format!("UPDATE users SET id = {own} + {place} WHERE id = {n}"),

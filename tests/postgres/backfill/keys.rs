@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use tokio::sync::watch;
 
 use super::COUNT_WRITES;
-use crate::support::Database;
 use crate::chunked::{ask, chunks, database, finish, job, run_at, table, wrong};
+use crate::support::Database;
 
 #[tokio::test]
 async fn hostile_names_and_keys_are_only_data() {

@@ -65,7 +65,10 @@ async fn a_row_whose_expression_fails_is_set_aside_and_swept_over() {
     let poison = "UPDATE users SET old = 'x' WHERE id IN (17, 60)";
     database.client.batch_execute(poison).await.unwrap();
     let mut tolerant = job();
-    tolerant.spec.writes = Writes::Set(vec![("new".to_owned(), "substr(old, 2)::int::text".to_owned())]);
+    tolerant.spec.writes = Writes::Set(vec![(
+        "new".to_owned(),
+        "substr(old, 2)::int::text".to_owned(),
+    )]);
     tolerant.spec.filter = None;
     tolerant.spec.max_quarantined = 2;
     let summary = finish(&database, tolerant).await;

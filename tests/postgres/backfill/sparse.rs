@@ -53,7 +53,10 @@ async fn without_an_index_of_its_own_it_is_refused() {
         let fault = run(&database, sparse()).await.0.unwrap_err();
         assert_eq!(fault.trouble, Trouble::Changed);
         let hint = fault.hint.unwrap();
-        assert!(hint.contains("ON public.users (id) WHERE new IS NULL"), "{hint}");
+        assert!(
+            hint.contains("ON public.users (id) WHERE new IS NULL"),
+            "{hint}"
+        );
     }
     assert_eq!(missing(&database).await, 40, "nothing was written");
     database.client.batch_execute(INDEX).await.unwrap();

@@ -125,7 +125,10 @@ async fn what_some_left_others_go_on_with() {
         assert_eq!(ended.unwrap(), Ended::Stopped);
         let last = said.lock().unwrap().last().unwrap().chunks;
         let reach = chunks..chunks + u64::from(workers);
-        assert!(reach.contains(&last), "each at the end of its chunk: {last}");
+        assert!(
+            reach.contains(&last),
+            "each at the end of its chunk: {last}"
+        );
     }
     let (summary, _) = finish_by(&database, 3, |_, _| {}).await;
     each_once(&database, &summary).await;
@@ -234,7 +237,9 @@ async fn partitions_are_walked_one_by_one_and_told() {
     assert_eq!((summary.rows_visited, summary.swept), (3100, 3100));
     let said = said.lock().unwrap();
     let told = said.last().unwrap().parts.iter();
-    let told: Vec<_> = told.map(|part| (part.name.as_str(), part.rows_done, part.done)).collect();
+    let told: Vec<_> = told
+        .map(|part| (part.name.as_str(), part.rows_done, part.done))
+        .collect();
     let expected = [
         ("users_de", 1000, true),
         ("users_es", 100, true),
@@ -243,5 +248,8 @@ async fn partitions_are_walked_one_by_one_and_told() {
         ("users_rest", 1000, true),
     ];
     assert_eq!(told, expected);
-    assert!(said.iter().any(|progress| progress.parts.len() == 4 && !progress.parts[0].done));
+    assert!(
+        said.iter()
+            .any(|progress| progress.parts.len() == 4 && !progress.parts[0].done)
+    );
 }

@@ -1,6 +1,7 @@
 //! The cards that move the run: forward, back, and all the way back.
 
 use super::page::Page;
+use crate::engine::snapshot::UndoView;
 use crate::plan::Phase;
 use crate::report::format::{self, plural};
 use crate::runbook::Reversal;
@@ -90,7 +91,28 @@ fn way_back(page: &mut Page<'_, '_>, phase: &Phase) {
 
 /// Statements in order, expected time, what is lost.
 pub(super) fn roll_back(page: &mut Page<'_, '_>) {
-    let undo = &page.scene.snapshot.undo;
+    let snapshot = page.scene.snapshot;
+    let run = &snapshot.run;
+    way(page, &snapshot.undo);
+    if let Some(phase) = facts::last_entered(run) {
+        let next = run.attempt(&phase.id) + 1;
+        page.say(
+            Tone::Plain,
+            format!(
+                "afterwards the run stands before {}, attempt {next}",
+                phase.id
+            ),
+        );
+    }
+}
+
+/// The same for every phase, to the start.
+pub(super) fn unwind(page: &mut Page<'_, '_>) {
+    way(page, &page.scene.snapshot.unwind);
+    page.say(Tone::Plain, "afterwards the run is over: ROLLED BACK");
+}
+
+fn way(page: &mut Page<'_, '_>, undo: &UndoView) {
     page.heading("runs, in this order");
     for task in &undo.tasks {
         page.task(task);
@@ -107,43 +129,12 @@ pub(super) fn roll_back(page: &mut Page<'_, '_>) {
         Tone::Plain,
         format!("{time}, {}", plural(undo.tasks.len() as u64, "step")),
     );
-    stays(page);
-    let run = &page.scene.snapshot.run;
-    if let Some(phase) = facts::last_entered(run) {
-        let next = run.attempt(&phase.id) + 1;
-        page.say(
-            Tone::Plain,
-            format!(
-                "afterwards the run stands before {}, attempt {next}",
-                phase.id
-            ),
-        );
-    }
-}
-
-fn stays(page: &mut Page<'_, '_>) {
     page.heading("lost");
     page.say(Tone::Good, "nothing");
-    let stays = &page.scene.snapshot.undo.stays;
-    if !stays.is_empty() {
+    if !undo.stays.is_empty() {
         page.heading("stays");
     }
-    for what in stays {
+    for what in &undo.stays {
         page.say(Tone::Plain, what);
     }
-}
-
-pub(super) fn unwind(page: &mut Page<'_, '_>) {
-    let run = &page.scene.snapshot.run;
-    page.heading("takes back, in this order");
-    let entered = run.boundary().min(run.plan.phases().len());
-    for phase in run.plan.phases()[..entered].iter().rev() {
-        page.say(Tone::Plain, format!("{}:", phase.id));
-        for step in phase.steps.iter().rev() {
-            for line in facts::way_back(step.reversal()) {
-                page.say(Tone::Plain, format!("  {}: {line}", step.id()));
-            }
-        }
-    }
-    stays(page);
 }

@@ -1,19 +1,18 @@
-//! Owns the signal `replication_lag`: one number out of all standbys, for
-//! guards; pure.
+//! Owns the signal `replication_lag`: one number out of all standbys, the same
+//! for guards and charts; pure.
 
 use std::time::Duration;
 
-use crate::reading::server::{Replica, ReplicaState};
-use crate::reading::{Absence, Reading};
-use crate::runbook::{Standby, StandbyId};
+use super::server::{Replica, ReplicaState};
+use super::{Absence, Reading};
 
-/// The worst lag of the expected standbys in seconds, or of all connected ones
+/// The worst lag of the expected standbys (by `application_name`) in seconds, or of all connected ones
 /// where none is expected. Absent as soon as one of them cannot be told: a
 /// standby that is GONE, STALE or NO-PRIV is not a standby without lag.
 ///
 /// Without any standby it is absent as unsupported, not 0: a guard on lag that
 /// can never trip is a mistake that its author has to see.
-pub fn worst_lag(replication: &Reading<Vec<Replica>>, expected: &[Standby]) -> Reading<f64> {
+pub fn worst_lag(replication: &Reading<Vec<Replica>>, expected: &[&str]) -> Reading<f64> {
     match replication {
         Reading::Absent { why, since } => Reading::Absent {
             why: why.clone(),
@@ -29,33 +28,12 @@ pub fn worst_lag(replication: &Reading<Vec<Replica>>, expected: &[Standby]) -> R
     }
 }
 
-/// The lag of one expected standby, by its id.
-pub fn lag_of(
-    replication: &Reading<Vec<Replica>>,
-    expected: &[Standby],
-    id: &StandbyId,
-) -> Reading<f64> {
-    match expected.iter().find(|standby| standby.id == *id) {
-        Some(standby) => worst_lag(replication, std::slice::from_ref(standby)),
-        // Checked when the runbook was loaded.
-        None => Reading::Absent {
-            why: Absence::Unsupported,
-            since: None,
-        },
-    }
-}
-
-fn worst(replicas: &[Replica], expected: &[Standby]) -> Result<Duration, Absence> {
-    let counts = |replica: &&Replica| {
-        expected.is_empty() || expected.iter().any(|s| s.application_name == replica.name)
-    };
-    let missing = expected.iter().find(|standby| {
-        replicas
-            .iter()
-            .all(|replica| replica.name != standby.application_name)
-    });
-    if let Some(standby) = missing {
-        return Err(unknown(&standby.application_name, ReplicaState::Gone));
+fn worst(replicas: &[Replica], expected: &[&str]) -> Result<Duration, Absence> {
+    let counts =
+        |replica: &&Replica| expected.is_empty() || expected.contains(&replica.name.as_str());
+    let is_there = |name: &str| replicas.iter().any(|replica| replica.name == name);
+    if let Some(missing) = expected.iter().find(|name| !is_there(name)) {
+        return Err(unknown(missing, ReplicaState::Gone));
     }
     let lags: Vec<Duration> = replicas
         .iter()
@@ -92,14 +70,6 @@ mod tests {
 
     use super::*;
 
-    fn standby(name: &str) -> Standby {
-        Standby {
-            id: StandbyId::new(name),
-            application_name: name.to_owned(),
-            source: None,
-        }
-    }
-
     fn replica(name: &str, state: ReplicaState, lag: Option<f64>, beat: Option<f64>) -> Replica {
         Replica {
             name: name.to_owned(),
@@ -112,9 +82,8 @@ mod tests {
     }
 
     fn of(replicas: &[Replica], expected: &[&str]) -> Result<f64, Absence> {
-        let expected: Vec<Standby> = expected.iter().map(|name| standby(name)).collect();
         let reading = Reading::measured(replicas.to_vec(), Timestamp::UNIX_EPOCH);
-        match worst_lag(&reading, &expected) {
+        match worst_lag(&reading, expected) {
             Reading::Measured { value, .. } => Ok(value),
             Reading::Absent { why, .. } => Err(why),
         }

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::hold::Latch;
 
-use crate::engine::message::{Ended, Message, Outcome};
+use crate::engine::message::{Ended, Found, Message, Outcome};
 use crate::pg::cadence::Control;
 use crate::pg::session::Backend;
 use crate::pg::step::Stop;
@@ -56,7 +56,7 @@ pub struct Tasks {
     watcher: JoinHandle<()>,
     /// The newest backend that ran a task here: before an unknown outcome is
     /// tried again, it is proved gone.
-    pub backends: BTreeMap<Task, watch::Receiver<Option<Backend>>>,
+    backends: BTreeMap<Task, watch::Receiver<Option<Backend>>>,
 }
 
 impl Drop for Tasks {
@@ -109,18 +109,28 @@ impl Tasks {
         self.whose.insert(handle.id(), Whose::Task(task.clone()));
     }
 
+    /// Notes where the backend of a task's newest try will stand.
+    pub fn runs_on(&mut self, task: &Task, backend: watch::Receiver<Option<Backend>>) {
+        self.backends.insert(task.clone(), backend);
+    }
+
+    /// The backend of a task's newest try here, where it had one.
+    pub fn backend_of(&self, task: &Task) -> Option<Backend> {
+        self.backends.get(task).and_then(|seen| *seen.borrow())
+    }
+
     /// Starts a probe of a task in doubt.
     pub fn start_probe(
         &mut self,
         task: &Task,
-        work: impl Future<Output = (Option<bool>, String)> + Send + 'static,
+        work: impl Future<Output = (Found, String)> + Send + 'static,
     ) {
         let name = task.clone();
         let handle = self.set.spawn(async move {
-            let (done, how) = work.await;
+            let (found, how) = work.await;
             Message::Probed {
                 task: name,
-                done,
+                found,
                 how,
             }
         });
@@ -289,7 +299,7 @@ fn lost(whose: Whose, fault: Fault) -> Message {
         }),
         Whose::Probe(task) => Message::Probed {
             task,
-            done: None,
+            found: Found::Never,
             how: fault.message,
         },
         Whose::Gate(gate, question, _) => Message::Sampled {

@@ -265,7 +265,7 @@ fn resolve(
     how: &str,
 ) -> Result<EventKind, Refusal> {
     let open = run.open_questions().any(|(open, _)| open == task);
-    if !open || memory.flights.contains_key(task) {
+    if !open || memory.performs(task) {
         return Err(format!("{task} does not wait for a decision"));
     }
     if how.trim().is_empty() {

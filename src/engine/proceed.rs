@@ -21,7 +21,7 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         rollback::settle(run, memory, rollback, now, decision);
     } else if run.hold.is_some() || memory.latched {
         stop_what_waits(run, memory, decision);
-    } else if is_in_doubt(run, memory, decision) {
+    } else if is_in_doubt(run, memory, now, decision) {
         // Whatever comes next may rest on it.
     } else if !gates_behind_open(run, memory, now, decision) {
         // The next step waits for them, and so does the boundary.
@@ -49,16 +49,16 @@ fn stop_what_waits(run: &Run, memory: &Memory, decision: &mut Decision) {
     }
 }
 
-/// Whether any task is in doubt; each is probed, where nobody was asked yet. It
-/// need not be the next one: a server that loses events leaves doubts elsewhere.
-fn is_in_doubt(run: &Run, memory: &Memory, decision: &mut Decision) -> bool {
+/// Whether any task is in doubt; each is probed that may be. It need not be the
+/// next one: a server that loses events leaves doubts elsewhere.
+fn is_in_doubt(run: &Run, memory: &Memory, now: Timestamp, decision: &mut Decision) -> bool {
     let mut any = false;
     for (task, record) in run.open_questions() {
         if !matches!(record.state, TaskState::InDoubt(_)) {
             continue;
         }
         any = true;
-        if !memory.flights.contains_key(task) && !memory.unanswered.contains(task) {
+        if memory.may_probe(task, now) {
             decision.effects.push(Effect::Probe { task: task.clone() });
         }
     }
@@ -99,7 +99,7 @@ pub fn task(run: &Run, memory: &mut Memory, task: &Task, now: Timestamp, decisio
             start(run, memory, task, place.step, now, decision);
         }
         Some(TaskState::Running) => running(run, memory, task, place.step, now, decision),
-        Some(TaskState::InDoubt(_)) if !memory.unanswered.contains(task) => {
+        Some(TaskState::InDoubt(_)) if memory.may_probe(task, now) => {
             decision.effects.push(Effect::Probe { task: task.clone() });
         }
         Some(
@@ -137,8 +137,10 @@ fn running(
                 });
             }
         }
-        _ if memory.unanswered.contains(task) => {}
-        _ => decision.effects.push(Effect::Probe { task: task.clone() }),
+        _ if memory.may_probe(task, now) => {
+            decision.effects.push(Effect::Probe { task: task.clone() });
+        }
+        _ => {}
     }
 }
 

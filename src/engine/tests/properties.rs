@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::world::{World, forward, summary};
-use crate::engine::message::{Ask, Ended, Message, Outcome as Ending};
+use crate::engine::message::{Ask, Ended, Found, Message, Outcome as Ending};
 use crate::plan::Plan;
 use crate::plan::fixture::{
     backfill, drop_old, exec, lag_guard, manual, parity, parity_gate, phase, plan, signoff, soak,
@@ -114,10 +114,11 @@ fn probe(world: &mut World, n: u8) {
     let Some(task) = in_flight(world, true, n) else {
         return;
     };
-    let done = [Some(true), Some(false), None][usize::from(n) % 3];
+    use Found::{Done, Never, NotDone, NotNow};
+    let found = [Done, NotDone, Never, NotNow][usize::from(n) % 4];
     world.input(Message::Probed {
         task,
-        done,
+        found,
         how: "looked".into(),
     });
 }

@@ -36,6 +36,7 @@ pub(super) async fn run(
         Timeouts::of(job).set(client, &set, false).await?;
         Ok((before, set))
     };
+    attend(session, job).await?;
     let (before, set) = ours(session, limit).await?;
     let result = all(session, job, supervisor, reporter).await;
     // A lost session's settings are nobody's any more.
@@ -87,8 +88,15 @@ async fn one(
     }
 }
 
-/// Nothing keeps the lease while a statement on its own runs; it is looked at
-/// before each.
+/// Nothing keeps the lease while a statement on its own runs. It is looked at
+/// before each, and a take-over ends the session that holds its token's lock.
+async fn attend(session: &Session, job: &SqlJob) -> Result<(), Fault> {
+    let token: [&(dyn ToSql + Sync); 1] = [&job.lease.token];
+    let attend = session.client().execute(include_str!("sql/attend.sql"), &token);
+    ours(session, attend).await.map(drop)
+}
+
+/// The lease is still ours.
 async fn fence(session: &Session, job: &SqlJob) -> Result<(), Fault> {
     let lease: [&(dyn ToSql + Sync); 2] = [&job.lease.run.0, &job.lease.token];
     let fence = include_str!("../sql/fence.sql");

@@ -45,6 +45,12 @@ impl Driver {
         if let Turn::Later = self.record(restored).await? {
             return Ok(());
         }
+        self.catch_up_on_waiting().await
+    }
+
+    /// Deals with what has waited for the journal, in order, and then with what
+    /// other terminals ask. Until nothing waits, everything that comes in does.
+    pub(super) async fn catch_up_on_waiting(&mut self) -> Result<(), Ended> {
         while self.link.is_up() {
             let Some(message) = self.waiting.pop_front() else {
                 return self.take_requests().await;

@@ -10,9 +10,11 @@ mod probe;
 mod sql;
 mod wait;
 
+use std::future::Future;
+
 use tokio::sync::watch;
 
-use super::tasks::Lever;
+use super::tasks::{Lever, UnderHold};
 use super::turn::at_now;
 use super::{Driver, Incoming, questions};
 use crate::engine::message::{Effect, Message, Outcome};
@@ -22,7 +24,7 @@ use crate::pg::connect::Target;
 use crate::pg::lease::Lease;
 use crate::pg::step::Stop;
 use crate::plan::StepPlace;
-use crate::run::event::{Direction, Task};
+use crate::run::event::Task;
 use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::Progress;
 use crate::runbook::{Action, Condition, GateId, Wait};
@@ -42,9 +44,9 @@ impl Driver {
 
     /// Starts a task. What cannot be started ends at once: a flight lands.
     fn start(&mut self, task: &Task) {
-        let started = match task.direction {
+        let started = match self.under_hold(task) {
             // Set since the decision; the engine's next one knows.
-            Direction::Forward if self.latch.is_set() => {
+            UnderHold::Stops if self.latch.is_set() => {
                 Err(Fault::new(Trouble::Interrupted, "held before it began"))
             }
             _ => self.start_action(task),
@@ -52,7 +54,26 @@ impl Driver {
         if let Err(fault) = started {
             let (lever, _) = stop_lever();
             let outcome = Outcome::NotDone(fault);
-            self.tasks.start(task, lever, async move { outcome });
+            self.start_work(task, lever, async move { outcome });
+        }
+    }
+
+    /// Starts a task's work.
+    fn start_work(
+        &mut self,
+        task: &Task,
+        lever: Lever,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) {
+        let hold = self.under_hold(task);
+        self.tasks.start(task, hold, lever, work);
+    }
+
+    /// What a hold means for a task.
+    pub(super) fn under_hold(&self, task: &Task) -> UnderHold {
+        match self.run.is_way_back(task) {
+            true => UnderHold::GoesOn,
+            false => UnderHold::Stops,
         }
     }
 
@@ -77,11 +98,8 @@ impl Driver {
                     timeout: *timeout,
                 };
                 let (lever, stop) = stop_lever();
-                self.tasks.start(
-                    task,
-                    lever,
-                    wait::until(self.questions.clone(), until, stop),
-                );
+                let wait = wait::until(self.questions.clone(), until, stop);
+                self.start_work(task, lever, wait);
             }
             // A person's and the clock's: nothing to start.
             Some(Action::Manual(_) | Action::Wait(Wait::For(_))) | None => {}

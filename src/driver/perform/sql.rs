@@ -44,7 +44,7 @@ impl Driver {
         self.tasks.runs_on(task, seen);
         let report = self.reporter(task);
         let (lever, stop) = stop_lever();
-        self.tasks.start(task, lever, async move {
+        self.start_work(task, lever, async move {
             perform(target, job, stop, (former, backend), &move |progress| {
                 report(Progress::Sql(progress));
             })

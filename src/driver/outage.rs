@@ -26,9 +26,13 @@ impl Driver {
         }
     }
 
-    /// Whether the journal is the one that was lost: nothing of it was.
+    /// Whether the journal is the one that was lost: nothing of it was. The local
+    /// log may not tell, for want of a disk; the run's own head does.
     fn is_as_it_was(&self, resumed: &Resumed) -> bool {
-        self.moved.is_none() && resumed.unsaid.is_empty()
+        let head = (self.run.head, &self.run.head_hash);
+        let mut events = resumed.events.iter();
+        let has_head = events.any(|event| (event.seq, &event.hash) == head);
+        self.moved.is_none() && resumed.unsaid.is_empty() && has_head
     }
 
     /// The link is back: says so, then deals with what has waited. What queries

@@ -72,8 +72,6 @@ pub(crate) struct Step {
 pub(crate) struct Undo {
     /// Runs SQL.
     pub(crate) sql: Option<At<Sql>>,
-    /// Rewrites rows in keyset chunks.
-    pub(crate) backfill: Option<At<Backfill>>,
     /// Runs a command.
     pub(crate) exec: Option<At<Exec>>,
     /// Asks a person.

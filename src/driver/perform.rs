@@ -16,15 +16,15 @@ use tokio::sync::watch;
 
 use super::tasks::{Lever, UnderHold};
 use super::turn::at_now;
-use super::{Driver, Incoming, questions};
+use super::{Driver, Incoming};
 use crate::engine::message::{Effect, Message, Outcome};
-use crate::engine::{hear, proceed};
+use crate::engine::{gate, hear, proceed};
 use crate::monitor::guarded;
 use crate::pg::connect::Target;
 use crate::pg::lease::Lease;
 use crate::pg::step::Stop;
 use crate::plan::StepPlace;
-use crate::run::event::Task;
+use crate::run::event::{Task, Verdict};
 use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::Progress;
 use crate::runbook::{Action, Condition, GateId, Wait};
@@ -116,18 +116,24 @@ impl Driver {
         })
     }
 
-    fn sample(&mut self, gate: &GateId, question: u64) {
+    fn sample(&mut self, id: &GateId, question: u64) {
         let run = std::sync::Arc::clone(&self.run);
-        let Some((_, planned)) = run.plan.gate(gate) else {
+        let Some((_, planned)) = run.plan.gate(id) else {
             return;
         };
         let Condition::Sql { query, on } = &planned.condition else {
             return;
         };
-        let (questions, gate_id) = (self.questions.clone(), gate.clone());
+        let (questions, gate_id) = (self.questions.clone(), id.clone());
         let (query, on) = (query.clone(), on.clone());
-        self.tasks.start_sample(gate, question, async move {
-            let (verdict, reason) = questions::verdict(&questions.ask(&on, &query).await);
+        self.tasks.start_sample(id, question, async move {
+            let (verdict, reason) = match questions.ask(&on, &query).await {
+                Ok(answer) => {
+                    let reason = format!("the query says {}", answer.word());
+                    (gate::verdict_of_answer(answer.known()), reason)
+                }
+                Err(fault) => (Verdict::Error, fault.message),
+            };
             Message::Sampled {
                 gate: gate_id,
                 question,

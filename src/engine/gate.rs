@@ -143,6 +143,16 @@ fn judge_sample(memory: &Memory, gate: &Gate, now: Timestamp) -> (Verdict, Strin
     (answer.verdict, answer.reason.clone())
 }
 
+/// What a query's answer makes of its gate: only true is a GO, and an answer
+/// that is neither true nor false is none.
+pub fn verdict_of_answer(known: Option<bool>) -> Verdict {
+    match known {
+        Some(true) => Verdict::Go,
+        Some(false) => Verdict::NoGo,
+        None => Verdict::Inconclusive,
+    }
+}
+
 fn judge_parity(run: &Run, wanted: &ParityGate, now: Timestamp) -> (Verdict, String) {
     let record = run.record(&Task::forward(wanted.check.clone()));
     let state = record.map(|record| &record.state);

@@ -320,23 +320,12 @@ fn gates(run: &Run, memory: &Memory, now: Timestamp) -> Vec<GateView> {
         let (phase, _) = run.plan.gate(&gate.id)?;
         Some(GateView {
             gate: gate.id.clone(),
-            kind: kind(&gate.condition),
+            kind: gate.condition.kind(),
             evidence: gate::judge(run, memory, phase, gate, now),
             fraction: gate::fraction(run, memory, gate),
         })
     };
     standing.filter_map(view).collect()
-}
-
-/// The key of a condition in the runbook.
-pub fn kind(condition: &Condition) -> &'static str {
-    match condition {
-        Condition::Sql { .. } => "sql",
-        Condition::Parity(_) => "parity",
-        Condition::Signoff { .. } => "signoff",
-        Condition::Soak { .. } => "soak",
-        Condition::Window => "window",
-    }
 }
 
 fn guards(run: &Run, memory: &Memory) -> Vec<GuardView> {

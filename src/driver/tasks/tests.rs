@@ -19,12 +19,24 @@ async fn the_latch_reaches_what_is_in_flight_and_what_begins_later_without_the_l
     let latch = Latch::default();
     let mut tasks = Tasks::new(latch.clone());
     // A step of a phase's own rollback is a task forward, and on the way back.
-    let back = fly(&mut tasks, &Task::forward(StepId::new("own")), UnderHold::GoesOn);
-    let mut before = fly(&mut tasks, &Task::forward(StepId::new("a")), UnderHold::Stops);
+    let back = fly(
+        &mut tasks,
+        &Task::forward(StepId::new("own")),
+        UnderHold::GoesOn,
+    );
+    let mut before = fly(
+        &mut tasks,
+        &Task::forward(StepId::new("a")),
+        UnderHold::Stops,
+    );
     latch.set();
     let told = before.wait_for(|stop| *stop != Stop::No).await;
     assert_eq!(*told.unwrap(), Stop::AtSafePoint);
-    let after = fly(&mut tasks, &Task::forward(StepId::new("b")), UnderHold::Stops);
+    let after = fly(
+        &mut tasks,
+        &Task::forward(StepId::new("b")),
+        UnderHold::Stops,
+    );
     assert_eq!(*after.borrow(), Stop::AtSafePoint);
     assert_eq!(*back.borrow(), Stop::No, "the way back goes on");
 }

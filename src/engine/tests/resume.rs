@@ -73,7 +73,11 @@ fn a_doubt_that_nothing_can_settle_now_is_probed_again_ever_more_rarely() {
         }
         world.pass(1);
     }
-    assert!((6..15).contains(&probes(&world)), "{} probes", probes(&world));
+    assert!(
+        (6..15).contains(&probes(&world)),
+        "{} probes",
+        probes(&world)
+    );
     assert!(matches!(
         world.state(&forward("flag")),
         Some(TaskState::InDoubt(_))

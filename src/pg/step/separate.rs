@@ -92,7 +92,9 @@ async fn one(
 /// before each, and a take-over ends the session that holds its token's lock.
 async fn attend(session: &Session, job: &SqlJob) -> Result<(), Fault> {
     let token: [&(dyn ToSql + Sync); 1] = [&job.lease.token];
-    let attend = session.client().execute(include_str!("sql/attend.sql"), &token);
+    let attend = session
+        .client()
+        .execute(include_str!("sql/attend.sql"), &token);
     ours(session, attend).await.map(drop)
 }
 

@@ -25,6 +25,7 @@ use pgcutover::pg::cadence::Control;
 use pgcutover::pg::lease::Lease;
 use pgcutover::pg::session::Purpose;
 use pgcutover::plan::{KeyColumn, SetColumn, Table};
+use pgcutover::run::again::Again;
 use pgcutover::run::event::RunId;
 use pgcutover::run::progress::BackfillStage;
 use pgcutover::runbook::{Backfill, Chunking, StepId, TableName, Triggers, Walk, Writes};
@@ -166,6 +167,8 @@ fn job(rows: u64, round: u64) -> Job {
         },
         step: StepId::new("copy"),
         attempt: i32::try_from(round).unwrap(),
+        round: 0,
+        what: Again::Whole,
         table: Table {
             schema: "public".to_owned(),
             name: "users".to_owned(),
@@ -192,6 +195,7 @@ fn job(rows: u64, round: u64) -> Job {
             chunk: Chunking::default(),
             workers: 1,
             max_quarantined: 0,
+            vacuum: None,
             triggers: Triggers::Refuse,
         },
         rows_estimate: rows,

@@ -4,7 +4,9 @@
 //! `pg_service.conf` or `.pgpass`, never from argv.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 /// A terminal command center for live Postgres cutovers.
@@ -29,6 +31,8 @@ pub enum Verb {
     Check(Check),
     /// Start or resume a runbook's cutover
     Run(Run),
+    /// Lead a run that somebody else leads, or nobody any more
+    TakeOver(TakeOver),
     /// Show a run that somebody leads, from any terminal
     Attach(Attach),
     /// Show where a run stands
@@ -73,12 +77,16 @@ pub enum Request {
     Waive(Waive),
     /// Answer yes to a manual step
     Answer(Answer),
+    /// Take a finished backfill or comparison again
+    Rerun(Rerun),
     /// Settle a step that failed or is in doubt
     Resolve(Resolve),
     /// Take the current phase back
     Rollback(Rollback),
     /// Take every phase back, to the start
     Unwind(Unwind),
+    /// As the lead: hand over to who asks to take over
+    Consent(Consent),
 }
 
 /// `demo`.
@@ -146,7 +154,7 @@ pub struct Run {
     #[arg(long)]
     pub headless: bool,
     /// Take the lease from a lead that still holds it, with this reason
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
     pub take_over: Option<String>,
     /// How the screen looks.
     #[command(flatten)]
@@ -172,6 +180,27 @@ pub struct Remote {
     /// The run's id, where there is more than one
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+}
+
+/// `take-over`. The plan is in the journal; the places that it names are looked up
+/// here, as `run` would.
+#[derive(Debug, Args)]
+pub struct TakeOver {
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+    /// Take it from a lead that is alive, whatever they want; stays visible for ever
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    pub reason: Option<String>,
+    /// Without a reason: how long to wait for the lead's consent, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub wait: u64,
+    /// No screen: plain lines, and waits where a person is needed
+    #[arg(long)]
+    pub headless: bool,
+    /// How the screen looks.
+    #[command(flatten)]
+    pub look: Look,
 }
 
 /// `grants`.
@@ -203,6 +232,17 @@ pub struct Attach {
     pub look: Look,
 }
 
+/// `consent`.
+#[derive(Debug, Args)]
+pub struct Consent {
+    /// Keep the lead
+    #[arg(long)]
+    pub no: bool,
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
 /// `status`.
 #[derive(Debug, Args)]
 pub struct Status {
@@ -222,6 +262,9 @@ pub struct Status {
     /// With --wait: give up after this long, such as 90s or 2h, with exit code 1
     #[arg(long, value_name = "DURATION", requires = "wait")]
     pub timeout: Option<String>,
+    /// What whoever takes the lead has to know: the handover card
+    #[arg(long, conflicts_with_all = ["json", "oneline", "wait", "deploy"])]
+    pub handover: bool,
     /// Tell whether this version of this application may be deployed now: 0 it
     /// may, 1 it may not, 2 the runbook does not say
     #[arg(long, num_args = 2, value_names = ["APP", "VERSION"],
@@ -257,6 +300,48 @@ pub struct Workers {
     /// Sessions
     #[arg(value_parser = clap::value_parser!(u16).range(1..=16))]
     pub count: u16,
+    /// Which run.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `LOW..HIGH`, either end open; each end the columns of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Exclusive.
+    pub low: Option<Vec<String>>,
+    /// Inclusive.
+    pub high: Option<Vec<String>>,
+}
+
+impl FromStr for Keys {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (low, high) = text.split_once("..").ok_or("no `..` between two keys")?;
+        let key = |end: &str| {
+            let parts = end.split(',').map(|part| part.trim().to_owned());
+            (!end.trim().is_empty()).then(|| parts.collect())
+        };
+        match (key(low), key(high)) {
+            (None, None) => Err("one end at least; without `--range` it is all of them".into()),
+            (low, high) => Ok(Self { low, high }),
+        }
+    }
+}
+
+/// `rerun`.
+#[derive(Debug, Args)]
+pub struct Rerun {
+    /// The step
+    pub step: String,
+    /// Behind one key, up to another: `100..200`, `100..`; the columns of a
+    /// composite key apart by commas
+    #[arg(long, value_name = "LOW..HIGH")]
+    pub range: Option<Keys>,
+    /// The rows in quarantine alone
+    #[arg(long, conflicts_with = "range")]
+    pub quarantined: bool,
     /// Which run.
     #[command(flatten)]
     pub remote: Remote,

@@ -5,6 +5,8 @@
 //! would, the third time it gets to that seam. Crash tests run the real
 //! program this way: no second build, no cleaning up on the way out.
 //! `PGCUTOVER_PANIC_AT` is a mistake of ours instead: the task there panics.
+//! `PGCUTOVER_STOP_AT` stops the process there until somebody sends SIGCONT, as
+//! a laptop does that falls asleep.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +16,9 @@ pub const VARIABLE: &str = "PGCUTOVER_KILL_AT";
 
 /// The same, for a panic.
 pub const PANIC_VARIABLE: &str = "PGCUTOVER_PANIC_AT";
+
+/// The same, for SIGSTOP.
+pub const STOP_VARIABLE: &str = "PGCUTOVER_STOP_AT";
 
 /// Every seam there is.
 pub const SEAMS: &[&str] = &[
@@ -48,10 +53,16 @@ struct Kill {
 pub fn seam(name: &str) {
     static KILL: OnceLock<Option<Kill>> = OnceLock::new();
     static PANIC: OnceLock<Option<Kill>> = OnceLock::new();
+    static STOP: OnceLock<Option<Kill>> = OnceLock::new();
     debug_assert!(SEAMS.contains(&name), "`{name}` is not in the table");
     if is_due(&KILL, VARIABLE, name) {
         // Nothing is dropped, flushed or unwound.
         std::process::abort();
+    }
+    if is_due(&STOP, STOP_VARIABLE, name) {
+        let us = rustix::process::getpid();
+        rustix::process::kill_process(us, rustix::process::Signal::STOP)
+            .expect("a process may stop itself");
     }
     assert!(
         !is_due(&PANIC, PANIC_VARIABLE, name),

@@ -25,6 +25,7 @@ use tokio::time::timeout;
 
 use super::lead::{exit_of, monitored};
 use super::lines::Lines;
+use super::remote::Seen;
 use super::source::{Surroundings, places, read};
 use super::{Exit, logging, remote};
 use crate::cli;
@@ -58,27 +59,55 @@ pub(super) async fn run(args: &cli::Attach) -> color_eyre::Result<Exit> {
     }
     let target = remote::address(&args.remote)?;
     let seen = remote::find(&args.remote, Purpose::Observer).await?;
-    let id = seen.run.id.clone();
     let terminal = match args.operate {
         true => Terminal::Operator,
         false => Terminal::Observer,
     };
     let monitor = watched(args, &seen.run, &target).map(Monitor::start);
-    let readings = monitor.as_ref().map(Monitor::readings);
+    let seat = Seat {
+        target,
+        terminal,
+        monitor,
+        screen: on_screen.then_some(args.look),
+    };
+    sit(seat, seen).await
+}
+
+/// Where somebody watches from.
+pub(super) struct Seat {
+    /// The journal's database.
+    pub(super) target: Target,
+    /// What may be done there.
+    pub(super) terminal: Terminal,
+    /// The readings of its own, where there are any.
+    pub(super) monitor: Option<Monitor>,
+    /// The dashboard; plain lines without it.
+    pub(super) screen: Option<cli::Look>,
+}
+
+/// Shows what has been seen, and what follows, until the person leaves. The lead
+/// that was sits here too, in its own terminal.
+///
+/// # Errors
+/// A journal that cannot be followed, no screen.
+pub(super) async fn sit(seat: Seat, seen: Seen) -> color_eyre::Result<Exit> {
+    let (target, terminal, id) = (seat.target, seat.terminal, seen.run.id.clone());
+    let readings = seat.monitor.as_ref().map(Monitor::readings);
     let follower = Follower::begin(target.clone(), seen, terminal, readings).await?;
     let snapshots = follower.snapshots();
     let (answers, replies) = mpsc::channel(64);
     let following = tokio::spawn(follower.follow(replies));
-    let _presence = Presence::start(target.clone(), id.clone(), args.operate);
+    let operates = terminal == Terminal::Operator;
+    let _presence = Presence::start(target.clone(), id.clone(), operates);
     let (asks, requests) = mpsc::channel(64);
     let desk = tokio::spawn(Desk::new(target, id, terminal, answers).serve(requests));
     let wire = Wire {
         snapshots: snapshots.clone(),
         asks,
     };
-    let left = match on_screen {
-        true => screen(wire, args.look).await,
-        false => lines(wire).await,
+    let left = match seat.screen {
+        Some(look) => screen(wire, look).await,
+        None => lines(wire).await,
     };
     // The requests' channel is closed: what was asked for is put, and no more.
     let _ = timeout(LAST_WORD, desk).await;
@@ -90,6 +119,16 @@ pub(super) async fn run(args: &cli::Attach) -> color_eyre::Result<Exit> {
             Ok(exit(&snapshots.borrow()))
         }
     }
+}
+
+/// The snapshot that a terminal would show now.
+///
+/// # Errors
+/// The server's, or a journal that cannot be followed.
+pub(super) async fn glance(target: Target, seen: Seen) -> color_eyre::Result<Arc<Snapshot>> {
+    let follower = Follower::begin(target, seen, Terminal::Observer, None).await?;
+    let newest = follower.snapshots().borrow().clone();
+    Ok(newest)
 }
 
 /// What may be watched from here: what the runbook names, where there is one;

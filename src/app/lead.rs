@@ -10,15 +10,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
+use super::attach::{Seat, sit};
 use super::lines::Lines;
+use super::remote::{Seen, see};
 use super::{Exit, broadcast};
 use crate::cli::Look;
 use crate::driver::begin::Ready;
-use crate::driver::{Asker, Handle, Leaving, Places, Request, Standbys, Targets};
+use crate::driver::{Asker, Ended, Handle, Leaving, Places, Request, Standbys, Targets};
 use crate::engine::message::{Ask, IntentId};
-use crate::engine::snapshot::{Snapshot, State};
+use crate::engine::snapshot::{Snapshot, State, Terminal};
 use crate::monitor::{Config, Monitor};
+use crate::pg::connect::Target;
+use crate::pg::session::{Purpose, open};
+use crate::report::handover;
 use crate::run::{Outcome, Run};
+use crate::runbook::OnDisconnect;
 use crate::tui::{self, Leave, Options, TuiError, Wire};
 
 /// What a terminal that is gone means.
@@ -43,7 +49,8 @@ pub(super) enum Voice {
 pub(super) struct Lead {
     /// The driver.
     pub(super) handle: Handle,
-    _monitor: Monitor,
+    journal: Target,
+    monitor: Monitor,
     _broadcast: broadcast::Broadcast,
 }
 
@@ -63,11 +70,15 @@ impl Lead {
         let journal = ready.run().plan.body.journal.clone();
         let handle = ready.start(monitor.readings())?;
         let target = places.targets[&journal].clone();
-        let broadcast =
-            broadcast::Broadcast::start(target, handle.lease.clone(), handle.snapshots.clone());
+        let broadcast = broadcast::Broadcast::start(
+            target.clone(),
+            handle.lease.clone(),
+            handle.snapshots.clone(),
+        );
         Ok(Self {
             handle,
-            _monitor: monitor,
+            journal: target,
+            monitor,
             _broadcast: broadcast,
         })
     }
@@ -102,12 +113,14 @@ impl Lead {
         match (left, lost) {
             (Ok(Leave::GoOnWithoutTerminal), _) => self.headless(Voice::Lines).await,
             (Ok(Leave::LostTerminal), Lost::GoOn) => {
-                warn!("the terminal is lost; the run goes on without it");
+                self.disconnected().await;
                 self.headless(Voice::Silent).await
             }
             (Ok(Leave::HoldAndLeave), _) => self.leave(Leaving::Hold).await,
-            (Ok(Leave::Finished | Leave::Detached | Leave::LostTerminal), _)
-            | (Err(TuiError::PublisherGone), _) => self.leave(Leaving::AsItIs).await,
+            (Ok(Leave::Finished | Leave::Detached | Leave::LostTerminal), _) => {
+                self.leave(Leaving::AsItIs).await
+            }
+            (Err(TuiError::PublisherGone), _) => self.outlived(look).await,
             // Whatever broke the screen, nobody watches any more.
             (Err(error), _) => {
                 self.leave(Leaving::Hold).await?;
@@ -134,8 +147,7 @@ impl Lead {
         let leaving = loop {
             tokio::select! {
                 Some(()) = first(&mut interrupt, &mut terminate) => break Leaving::Hold,
-                // A lost terminal is no reason to stop: the run goes on.
-                _ = hangup.recv() => {}
+                _ = hangup.recv() => self.disconnected().await,
                 _ = hold.recv() => self.hold("SIGUSR1").await,
                 changed = snapshots.changed() => {
                     let ended = snapshots.borrow().run.outcome.is_some();
@@ -152,6 +164,15 @@ impl Lead {
         exit
     }
 
+    /// The terminal is lost: no reason to stop, unless the runbook says so.
+    async fn disconnected(&self) {
+        let run = Arc::clone(&self.handle.snapshots.borrow().run);
+        match run.plan.body.cutover.on_disconnect {
+            OnDisconnect::GoOn => warn!("the terminal is lost; the run goes on without it"),
+            OnDisconnect::Hold => self.hold("the lead's terminal was lost").await,
+        }
+    }
+
     /// Leaves, and waits for the driver's end. Where a hold has to wait, for a
     /// chunk or for a server that is away, SIGINT or SIGTERM leaves without it.
     async fn leave(mut self, how: Leaving) -> color_eyre::Result<Exit> {
@@ -161,14 +182,53 @@ impl Lead {
         loop {
             tokio::select! {
                 ended = &mut self.handle.task => {
-                    ended??;
-                    return Ok(exit_of(&self.handle.snapshots.borrow()));
+                    return match ended? {
+                        Ok(()) => Ok(exit_of(&self.handle.snapshots.borrow())),
+                        Err(Ended::LeaseLost) => Err(self.replaced().await),
+                        Err(other) => Err(other.into()),
+                    };
                 }
                 Some(()) = first(&mut interrupt, &mut terminate) => {
                     self.handle.asker.leave(Leaving::AsItIs).await;
                 }
             }
         }
+    }
+
+    /// The driver has ended under the screen. Where somebody else leads now, the
+    /// terminal stays, and watches.
+    async fn outlived(mut self, look: Look) -> color_eyre::Result<Exit> {
+        match (&mut self.handle.task).await? {
+            Ok(()) => Ok(exit_of(&self.handle.snapshots.borrow())),
+            Err(Ended::LeaseLost) => {
+                let seen = self.see().await?;
+                let seat = Seat {
+                    target: self.journal,
+                    terminal: Terminal::Observer,
+                    monitor: Some(self.monitor),
+                    screen: Some(look),
+                };
+                sit(seat, seen).await
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// What is said to a lead without a screen that leads no more: it ends, since
+    /// whoever started it wanted a lead.
+    async fn replaced(&self) -> color_eyre::Report {
+        let by = match self.see().await {
+            Ok(seen) => seen.run.lead.as_ref().map(handover::succeeded),
+            Err(_) => None,
+        };
+        let by = by.unwrap_or_else(|| Ended::LeaseLost.to_string());
+        eyre!("{by}\nhint: `pgcutover attach` watches; `pgcutover take-over` asks for the lead")
+    }
+
+    /// The run as its journal has it now.
+    async fn see(&self) -> color_eyre::Result<Seen> {
+        let run = self.handle.snapshots.borrow().run.id.clone();
+        see(open(&self.journal, Purpose::Observer).await?, &run).await
     }
 
     /// Holds the run, as whoever is logged in.

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::engine::snapshot::{Snapshot, State};
 use crate::report::format::clock;
 use crate::report::sentence::sentence;
-use crate::run::event::Seq;
+use crate::run::event::{Event, EventKind, Seq};
 use crate::text::clean;
 
 /// How long the last lines may take.
@@ -65,23 +65,54 @@ impl Lines {
 #[derive(Debug, Default)]
 struct Printer {
     printed: Seq,
+    /// The hash of that event: another one there is another journal.
+    hash: String,
     state: Option<State>,
 }
 
 impl Printer {
+    /// The newest event that needs no line. Where a server has lost what was
+    /// printed, everything since the lead was taken there is new.
+    fn known(&self, snapshot: &Snapshot) -> Seq {
+        let mut events = snapshot.events.iter();
+        let lost = match events.find(|event| event.seq == self.printed) {
+            Some(event) => event.hash != self.hash,
+            None => snapshot.run.head < self.printed,
+        };
+        if !lost {
+            return self.printed;
+        }
+        let taken = |event: &&Event| matches!(event.kind, EventKind::LeadTaken { .. });
+        let newest = snapshot.events.iter().rev().find(taken);
+        newest.map_or(Seq(0), |event| Seq(event.seq.0 - 1))
+    }
+
     /// Prints what is new in a snapshot.
     fn print(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        let printed = self.printed;
+        let printed = self.known(snapshot);
         for event in snapshot.events.iter().filter(|event| event.seq > printed) {
             let line = sentence(&event.kind);
-            writeln!(out, "{} {:>4} {}", clock(event.at), event.seq, clean(&line))?;
+            let hint = hint(&event.kind, snapshot);
+            let at = clock(event.at);
+            writeln!(out, "{at} {:>4} {}{hint}", event.seq, clean(&line))?;
             self.printed = event.seq;
+            self.hash.clone_from(&event.hash);
         }
         if self.state.replace(snapshot.state) != Some(snapshot.state) {
             let (state, verdict) = (snapshot.state.word(), clean(&snapshot.verdict));
             writeln!(out, "{}      {state}: {verdict}", clock(snapshot.now))?;
         }
         out.flush()
+    }
+}
+
+/// What the lead's own terminal could be answered with.
+fn hint(kind: &EventKind, snapshot: &Snapshot) -> &'static str {
+    match kind {
+        EventKind::LeadAsked { .. } if snapshot.leads() => {
+            "\n              `pgcutover consent` hands the lead over, `consent --no` keeps it"
+        }
+        _ => "",
     }
 }

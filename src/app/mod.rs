@@ -18,6 +18,7 @@ mod remote;
 mod run;
 mod source;
 mod status;
+mod take_over;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -90,6 +91,7 @@ async fn dispatch(verb: Verb) -> color_eyre::Result<Exit> {
         Verb::Demo(demo) => demo::run(demo).await,
         Verb::Check(check) => check::run(check),
         Verb::Run(run) => run::run(run).await,
+        Verb::TakeOver(take_over) => take_over::run(take_over).await,
         Verb::Attach(attach) => attach::run(attach).await,
         Verb::Grants(grants) => grants::print(grants),
         Verb::Status(status) => status::show(status).await,

@@ -19,6 +19,7 @@ use crate::engine::snapshot::Terminal;
 use crate::pg::connect::{Target, resolve};
 use crate::pg::session::{Purpose, Session, open};
 use crate::run::Run;
+use crate::run::again::Again;
 use crate::run::event::{Answer, Event, Percent, RunId, Task};
 use crate::run::evolve::{evolve, fold};
 use crate::run::fault::{Fault, Trouble};
@@ -73,7 +74,15 @@ pub(super) async fn find(remote: &Remote, purpose: Purpose) -> color_eyre::Resul
         Some(id) => RunId(id.clone()),
         None => only_run(&session).await?,
     };
-    let events = journal::events(&session, &id, &Head::default()).await?;
+    see(session, &id).await
+}
+
+/// How a run stands, by a session on its journal's database.
+///
+/// # Errors
+/// No such run there, or a journal that cannot be followed.
+pub(super) async fn see(session: Session, id: &RunId) -> color_eyre::Result<Seen> {
+    let events = journal::events(&session, id, &Head::default()).await?;
     let run = fold(&events)?.ok_or_else(|| eyre!("there is no run `{}` here", clean(&id.0)))?;
     Ok(Seen {
         session,
@@ -256,6 +265,7 @@ pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
             let step = StepId::new(&answer.step);
             (&answer.remote, Ask::Answer { step })
         }
+        Verb::Rerun(rerun) => (&rerun.remote, again(rerun)),
         Verb::Resolve(resolve) => (&resolve.remote, resolution(resolve)),
         Verb::Rollback(rollback) => {
             let ask = Ask::Rollback {
@@ -263,6 +273,10 @@ pub(super) fn request(request: &cli::Request) -> (&Remote, Ask) {
                 reason: rollback.reason.clone(),
             };
             (&rollback.remote, ask)
+        }
+        Verb::Consent(consent) => {
+            let answer = if consent.no { Answer::NoGo } else { Answer::Go };
+            (&consent.remote, Ask::Consent { to: None, answer })
         }
         Verb::Unwind(unwind) => {
             let reason = unwind.reason.clone();
@@ -290,5 +304,20 @@ fn resolution(resolve: &cli::Resolve) -> Ask {
         },
         done: resolve.taken == Taken::Done,
         how: resolve.reason.clone(),
+    }
+}
+
+fn again(rerun: &cli::Rerun) -> Ask {
+    let what = match (&rerun.range, rerun.quarantined) {
+        (Some(keys), _) => Again::Range {
+            low: keys.low.clone(),
+            high: keys.high.clone(),
+        },
+        (None, true) => Again::Quarantined,
+        (None, false) => Again::Whole,
+    };
+    Ask::Rerun {
+        step: StepId::new(&rerun.step),
+        what,
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::cli;
 use crate::driver::Places;
 use crate::pg::connect::{Env, ProcessEnv, ResolveError, Stat, resolve};
-use crate::runbook::{Files, Loaded, Runbook, load};
+use crate::runbook::{Connection, Files, Loaded, Runbook, load};
 use crate::store::local;
 
 /// SQL files beside a runbook.
@@ -90,9 +90,22 @@ pub(super) fn places(
     path: &Path,
     surroundings: &Surroundings,
 ) -> Result<Places, ResolveError> {
+    places_of(&runbook.connections, directory_of(path), surroundings)
+}
+
+/// Where everything is that a plan names; commands with a slash are relative to
+/// `runbook_dir`.
+///
+/// # Errors
+/// As [`places`].
+pub(super) fn places_of(
+    connections: &[Connection],
+    runbook_dir: PathBuf,
+    surroundings: &Surroundings,
+) -> Result<Places, ResolveError> {
     let mut targets = BTreeMap::new();
     let mut standbys = BTreeMap::new();
-    for connection in &runbook.connections {
+    for connection in connections {
         let target = resolve(&connection.source, surroundings)?;
         targets.insert(connection.id.clone(), target);
         let known = connection.standbys.iter().filter_map(|standby| {
@@ -104,7 +117,7 @@ pub(super) fn places(
     Ok(Places {
         targets,
         standbys,
-        runbook_dir: directory_of(path),
+        runbook_dir,
         vars: Arc::clone(&surroundings.vars),
         log_dir: local::directory(|name| surroundings.var(name)),
         host: whoami::hostname().unwrap_or_else(|_| "unknown host".to_owned()),

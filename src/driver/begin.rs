@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Places;
+use crate::engine::lead::may_lead;
+use crate::pg::pooler;
 use crate::pg::session::{OpenError, Purpose, Session, open};
 use crate::plan::Plan;
 use crate::run::Run;
@@ -42,8 +44,11 @@ pub enum BeginError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// Somebody leads already.
-    #[error("{0}\nhint: `--take-over REASON` takes the lease from them")]
+    #[error("{0}\nhint: `pgcutover take-over` asks them for it; with `--reason` it does not ask")]
     Busy(TakeError),
+    /// The runbook lets others lead.
+    #[error("{0}")]
+    NotPermitted(String),
     /// The lease cannot be taken.
     #[error(transparent)]
     Take(TakeError),
@@ -83,11 +88,15 @@ pub struct Lobby {
 }
 
 impl Lobby {
-    /// Connects to the journal's database; changes nothing.
+    /// Connects to the journal's database; changes nothing. A pooler in transaction
+    /// mode is refused, wherever the plan runs: a lead's sessions are its own.
     ///
     /// # Errors
     /// [`BeginError::Open`].
     pub async fn enter(places: Places, journal: &ConnectionId) -> Result<Self, BeginError> {
+        for target in places.targets.values() {
+            pooler::refuse(target).await?;
+        }
         let target = target(&places, journal)?;
         let session = open(target, Purpose::Lead).await?;
         Ok(Self {
@@ -186,6 +195,9 @@ impl Lobby {
         let read = read::events(&self.session, run, &start);
         let events = canceller.within(LONGEST, read).await;
         let former = folded(&events.map_err(ResumeError::Read)?)?;
+        let asked = who(&self.session);
+        let (user, roles) = canceller.within(LONGEST, asked).await?;
+        may_lead(&former, &user, &roles).map_err(BeginError::NotPermitted)?;
         if runbook_hash.is_some_and(|hash| former.plan.body.runbook_hash != hash) {
             return Err(BeginError::Changed { run: run.clone() });
         }
@@ -248,7 +260,7 @@ fn target<'a>(
 }
 
 /// Who this login is, and every role that it belongs to.
-async fn who(session: &Session) -> Result<(String, BTreeSet<String>), BeginError> {
+pub async fn who(session: &Session) -> Result<(String, BTreeSet<String>), BeginError> {
     let query = "SELECT session_user::text, pgcutover.roles_of(session_user)::text[]";
     let row = session.client().query_one(query, &[]).await;
     let row = row.map_err(|error| session.describe(&error))?;

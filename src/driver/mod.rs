@@ -123,7 +123,7 @@ pub enum Leaving {
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
     /// Another lead has taken over.
-    #[error("another lead has taken over this run\nhint: `pgcutover status` shows who leads")]
+    #[error("another lead has taken over this run")]
     LeaseLost,
     /// The journal cannot be written, and waiting will not help.
     #[error("the journal cannot be written: {0}")]

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use super::memory::Memory;
 use super::message::{Ask, Decision, Effect, Intent, Reply};
 use super::permit::{self, ago};
-use super::{advance, gate, proceed, rollback};
-use crate::run::Run;
+use super::{advance, gate, lead, proceed, rollback};
+use crate::run::again::Again;
 use crate::run::event::{Actor, Answer, EventKind, Percent, Task};
+use crate::run::{Run, evolve};
 use crate::runbook::{Condition, GateId, MAX_WORKERS, Permission, RoleId, StepId};
 
 /// Why a request was refused: a sentence that says what would help.
@@ -88,7 +89,12 @@ fn events(
         Ask::Rollback { phase, reason } => Some(rollback::phase(run, by, phase, reason.clone())?),
         Ask::Unwind { reason } => Some(rollback::unwind(run, by, reason.clone())?),
         Ask::Answer { step } => Some(answer(run, by, step)?),
+        Ask::Rerun { step, what } => Some(rerun(run, by, step, what)?),
         Ask::Resolve { task, done, how } => Some(resolve(run, memory, by, task, *done, how)?),
+        Ask::TakeOver => lead::ask(run, by),
+        Ask::Consent { to, answer } => {
+            Some(lead::consent(run, memory, by, to.as_deref(), *answer)?)
+        }
         Ask::Cancel { task } => {
             cancel(run, memory, task, decision)?;
             None
@@ -252,6 +258,23 @@ fn answer(run: &Run, by: Actor, step: &StepId) -> Result<EventKind, Refusal> {
     Ok(EventKind::StepSucceeded {
         task,
         summary: crate::run::event::Summary::Answered { by },
+    })
+}
+
+fn rerun(run: &Run, by: Actor, step: &StepId, what: &Again) -> Result<EventKind, Refusal> {
+    if let Some(why) = evolve::again::unfit(run, step, what) {
+        return Err(why);
+    }
+    if let Some(irreversible) = run.past_no_return() {
+        return Err(format!(
+            "step `{}` cannot be taken back: what is done again may not fit what it left",
+            irreversible.id()
+        ));
+    }
+    Ok(EventKind::StepReopened {
+        step: step.clone(),
+        what: what.clone(),
+        by,
     })
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::reading::Reading;
 use crate::reading::attended::Attendee;
+use crate::run::again::Again;
 use crate::run::event::{Answer, EventKind, Percent, Seq, Summary, Task, Verdict};
 use crate::run::fault::Fault;
 use crate::run::progress::Progress;
@@ -196,6 +197,13 @@ pub enum Ask {
         /// The step.
         step: StepId,
     },
+    /// Takes a finished backfill or comparison again.
+    Rerun {
+        /// The step.
+        step: StepId,
+        /// Which rows.
+        what: Again,
+    },
     /// Settles a task that failed or is in doubt.
     Resolve {
         /// The task.
@@ -204,6 +212,15 @@ pub enum Ask {
         done: bool,
         /// Why; never empty.
         how: String,
+    },
+    /// Asks the lead to hand the lead over.
+    TakeOver,
+    /// The lead's answer to that.
+    Consent {
+        /// Whom it answers; absent: whoever asks.
+        to: Option<String>,
+        /// GO hands it over.
+        answer: Answer,
     },
     /// Cancels a statement that runs, after a hold.
     Cancel {
@@ -228,7 +245,10 @@ impl Ask {
             Self::Rollback { .. } => "rollback",
             Self::Unwind { .. } => "unwind",
             Self::Answer { .. } => "answer",
+            Self::Rerun { .. } => "rerun",
             Self::Resolve { .. } => "resolve",
+            Self::TakeOver => "take-over",
+            Self::Consent { .. } => "consent",
             Self::Cancel { .. } => "cancel",
         }
     }

@@ -3,9 +3,12 @@
 //! Owns permissions and the comparison of what was seen with what is; a hold is
 //! accepted from anyone at any time. The loser of a race learns who was first.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::intent::Refusal;
+use super::lead;
 use super::message::{Ask, Intent};
 use crate::reading::elapsed;
 use crate::run::Run;
@@ -20,27 +23,31 @@ fn permitted(run: &Run, intent: &Intent) -> Result<(), Refusal> {
         Ask::Sign { .. } => Permission::Sign,
         Ask::Waive { .. } => Permission::Waive,
         Ask::Rollback { .. } | Ask::Unwind { .. } => Permission::Rollback,
+        Ask::TakeOver => return lead::may_lead(run, &intent.by, &intent.roles),
+        Ask::Consent { .. } => return lead::leads(run, &intent.by),
         _ => Permission::Advance,
     };
+    may(run, wanted, &intent.by, &intent.roles, intent.ask.verb())
+}
+
+/// Whether a login with these database roles has a permission.
+pub(super) fn may(
+    run: &Run,
+    wanted: Permission,
+    by: &str,
+    member_of: &BTreeSet<String>,
+    verb: &str,
+) -> Result<(), Refusal> {
     let roles = &run.plan.body.roles;
     let able: Vec<_> = roles.iter().filter(|r| r.can.contains(&wanted)).collect();
-    let fills = |role: &&Role| {
-        role.members
-            .iter()
-            .any(|member| intent.roles.contains(member))
-    };
+    let fills = |role: &&Role| role.members.iter().any(|member| member_of.contains(member));
     if roles.is_empty() || able.iter().any(fills) {
         return Ok(());
     }
     let names: Vec<_> = able.iter().map(|role| role.id.as_str()).collect();
     Err(match names.as_slice() {
-        [] => format!("no role of the runbook may {}", intent.ask.verb()),
-        names => format!(
-            "{} may not {}: it takes {}",
-            intent.by,
-            intent.ask.verb(),
-            names.join(" or ")
-        ),
+        [] => format!("no role of the runbook may {verb}"),
+        names => format!("{by} may not {verb}: it takes {}", names.join(" or ")),
     })
 }
 
@@ -62,6 +69,8 @@ fn fresh(run: &Run, intent: &Intent, now: Timestamp) -> Result<(), Refusal> {
             | Ask::Pace { .. }
             | Ask::Workers { .. }
             | Ask::Cancel { .. }
+            | Ask::TakeOver
+            | Ask::Consent { .. }
     ) {
         return Ok(());
     }

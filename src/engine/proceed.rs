@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::message::{Decision, Effect};
-use super::{advance, gate, rollback, window};
+use super::{advance, gate, lead, rollback, window};
 use crate::plan::PlannedStep;
 use crate::reading::elapsed;
 use crate::run::event::{EventKind, Evidence, Summary, Task};
@@ -21,8 +21,8 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         rollback::settle(run, memory, rollback, now, decision);
     } else if run.hold.is_some() || memory.latched {
         stop_what_waits(run, memory, decision);
-    } else if is_in_doubt(run, memory, now, decision) {
-        // Whatever comes next may rest on it.
+    } else if is_in_doubt(run, memory, now, decision) || lead::hands_over(run, now) {
+        // Whatever comes next may rest on it, or is the next lead's.
     } else if !gates_behind_open(run, memory, now, decision) {
         // The next step waits for them, and so does the boundary.
     } else if let Some(step) = run.next_step() {

@@ -2,13 +2,13 @@
 //!
 //! - [`connect`]: where to connect and how, by libpq's habits.
 //! - [`session`]: one open session of one purpose; [`open`], [`purpose`] and
-//!   [`cancel`] are its parts.
+//!   [`cancel`] are its parts; [`pooler`] tells what is no server.
 //! - [`introspect`]: the catalog, as far as a runbook is concerned with it.
 //! - [`backfill`] and [`parity`]: work that goes chunk by chunk along a key, at
 //!   the rhythm of [`cadence`].
 //! - [`sqlstate`]: errors of the driver as [`crate::run::fault::Fault`].
 //! - [`step`]: one try of an `sql` step; [`probe`]: a question with one answer.
-//! - [`bloat`]: what the statistics say of dead tuples.
+//! - [`bloat`], [`horizon`]: dead tuples, and what keeps them.
 //! - [`lease`] and [`lock`]: the proof of leading, the words for a lock.
 
 pub mod backfill;
@@ -17,6 +17,7 @@ pub mod cadence;
 pub mod cancel;
 mod chunked;
 pub mod connect;
+pub mod horizon;
 pub mod introspect;
 mod keyset;
 pub mod lease;
@@ -25,6 +26,7 @@ mod number;
 pub mod open;
 mod open_error;
 pub mod parity;
+pub mod pooler;
 pub mod probe;
 pub mod purpose;
 pub mod session;

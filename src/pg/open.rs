@@ -44,7 +44,7 @@ async fn open_host(
     let attempt = async {
         let mut failures = Vec::new();
         for &mode in target.tls.attempts(host) {
-            match connect(target, host, mode, purpose).await {
+            match connect(target, host, mode, purpose.application_name()).await {
                 Ok(session) => return settle(session, host, wanted, purpose).await,
                 Err(error) if may_differ_with_other_encryption(&error) => failures.push(error),
                 Err(error) => return Err(classify(&error, host)),
@@ -68,16 +68,15 @@ async fn open_host(
         })
 }
 
-async fn connect(
+/// A connection as it comes: no setting made, nobody asked who serves it.
+pub(super) async fn connect(
     target: &Target,
     host: &Candidate,
     mode: SslMode,
-    purpose: Purpose,
+    name: &'static str,
 ) -> Result<Unsettled, tokio_postgres::Error> {
     let mut config = host.config.clone();
-    config
-        .ssl_mode(mode)
-        .application_name(purpose.application_name());
+    config.ssl_mode(mode).application_name(name);
     let (client, connection) = config.connect(target.tls.connector()).await?;
     let canceller = Canceller::new(client.cancel_token(), target.tls.connector());
     Ok(Session::start(client, connection, canceller))

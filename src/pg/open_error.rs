@@ -75,6 +75,12 @@ pub enum OpenError {
         /// The value of `target_session_attrs`.
         wanted: &'static str,
     },
+    /// A pooler that gives each transaction another backend: a person names
+    /// another address.
+    Pooled {
+        /// Where.
+        place: String,
+    },
     /// The server refuses for another reason, such as a database that does not exist.
     Refused {
         /// Where.
@@ -107,6 +113,11 @@ impl OpenError {
             Self::TimedOut { place, after } => format!("`{place}`: no session within {after:?}"),
             Self::Tls { place, reason, .. } => format!("`{place}`: TLS: {reason}"),
             Self::Unsuitable { place, wanted } => format!("`{place}`: session is not {wanted}"),
+            Self::Pooled { place } => format!(
+                "`{place}` is a pooler in transaction mode: between two transactions it gives \
+                 our backend to others, and with it the lead's lock, its settings and what a \
+                 cancel hits"
+            ),
             Self::StartingUp { place, fault }
             | Self::TooManyConnections { place, fault }
             | Self::Authentication { place, fault }
@@ -133,6 +144,7 @@ impl OpenError {
             Self::Unsuitable { .. } => {
                 "name every host, such as host=a,b, or ask for another target_session_attrs"
             }
+            Self::Pooled { .. } => "name the server itself, or a pool in session mode",
             Self::Tls { hint, .. } => return hint.map(str::to_owned),
             Self::Authentication { fault, .. } | Self::Refused { fault, .. } => {
                 return fault.hint.clone();
@@ -151,7 +163,10 @@ impl OpenError {
             | Self::StartingUp { .. }
             | Self::TooManyConnections { .. }
             | Self::Unsuitable { .. } => true,
-            Self::Authentication { .. } | Self::Tls { .. } | Self::Refused { .. } => false,
+            Self::Authentication { .. }
+            | Self::Tls { .. }
+            | Self::Pooled { .. }
+            | Self::Refused { .. } => false,
             Self::NoHost { attempts } => attempts.iter().any(Self::is_transient),
         }
     }

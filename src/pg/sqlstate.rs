@@ -44,7 +44,9 @@ pub fn trouble(sqlstate: &str) -> Trouble {
         "53100" | "53200" => Trouble::Resources,
         "42501" => Trouble::Privilege,
         // Relation, column, function, object, schema, catalog; and one created meanwhile.
-        "42P01" | "42703" | "42883" | "42704" | "3F000" | "3D000" | "42P07" | "42701" | "42710" => {
+        "42P01" | "42703" | "42883" | "42704" | "3F000" | "3D000" | "42P07" | "42701" | "42710"
+        // A type, and the unique index that ON CONFLICT wants.
+        | "42804" | "42846" | "42P10" => {
             Trouble::Changed
         }
         _ => match sqlstate.get(..2) {

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::{Body, Observed, Phase, Plan, PlannedStep};
 use crate::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
-    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, Manual, NoData, Parity,
-    ParityGate, Permission, PhaseId, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step,
-    StepId, TableName, Threshold, Triggers, Walk, Writes,
+    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, Manual, NoData,
+    OnDisconnect, Parity, ParityGate, Permission, PhaseId, Reversal, Role, RoleId, Signal,
+    SqlAction, Stall, Step, StepId, TableName, Threshold, Triggers, Walk, Writes,
 };
 
 /// A plan of these phases, one connection, role `lead` held by `ana`, who may
@@ -34,6 +34,7 @@ pub(crate) fn plan(phases: Vec<Phase>) -> Plan {
                 summary: "If in doubt, hold.".into(),
                 environment: "test".into(),
                 channel: None,
+                on_disconnect: OnDisconnect::GoOn,
             },
             connections: vec![Connection {
                 id: main.clone(),
@@ -55,6 +56,7 @@ pub(crate) fn plan(phases: Vec<Phase>) -> Plan {
             at: Timestamp::UNIX_EPOCH,
             servers: BTreeMap::new(),
             tables: BTreeMap::new(),
+            costs: BTreeMap::new(),
             notices: Vec::new(),
         },
     }
@@ -134,6 +136,7 @@ pub(crate) fn backfill(id: &str) -> PlannedStep {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     });
     step(id, action, Reversal::Keep("expand drops the column".into()))

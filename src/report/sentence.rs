@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
-use super::format;
+use super::{course, format};
+use crate::engine::snapshot::Eta;
 use crate::run::event::{
-    Answer, EventKind, Evidence, Next, ParitySummary, Percent, Rung, Scope, Summary,
+    Actor, Answer, BackfillSummary, EventKind, Evidence, Ground, Next, ParitySummary, Percent, Rung,
+    Scope, Summary,
 };
+
+/// Lost events that a sentence names; the journal has them all.
+const LOST: usize = 5;
 
 /// How much an event or a value matters, quietest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,12 +37,10 @@ pub fn sentence(kind: &EventKind) -> String {
         EventKind::RunCreated { by, plan_hash, .. } => {
             format!("run created by {by}, plan {}", short(plan_hash))
         }
-        EventKind::LeadTaken {
-            by, host, reason, ..
-        } => match reason {
-            Some(reason) => format!("{by} took the lead on {host}: {reason}"),
-            None => format!("{by} leads from {host}"),
-        },
+        EventKind::LeadTaken { .. }
+        | EventKind::LeadAsked { .. }
+        | EventKind::LeadAnswered { .. }
+        | EventKind::TailLost { .. } => leading(kind),
         EventKind::PhaseEntered {
             phase, attempt, by, ..
         } if *attempt > 1 => format!("entered {phase}, attempt {attempt}, by {by}"),
@@ -77,6 +80,54 @@ pub fn sentence(kind: &EventKind) -> String {
     }
 }
 
+/// Who leads, on which ground, and what a server has lost.
+fn leading(kind: &EventKind) -> String {
+    match kind {
+        EventKind::LeadTaken {
+            by,
+            host,
+            reason,
+            from,
+            ground,
+            ..
+        } => {
+            let what = match from {
+                Some(from) => taken(by, from, host, *ground),
+                None => format!("{by} leads from {host}"),
+            };
+            because(what, reason.as_deref())
+        }
+        EventKind::LeadAsked { by } => format!("{by} asks to take over"),
+        EventKind::LeadAnswered { by, to, answer } => match answer {
+            Answer::Go => format!("{by} hands the lead over to {to}"),
+            Answer::NoGo => format!("{by} keeps the lead: {to} asked for it"),
+        },
+        EventKind::TailLost { lost } => {
+            let named = lost.iter().take(LOST);
+            let named = named.map(|event| format!("{} {}", event.seq, sentence(&event.kind)));
+            let mut named: Vec<_> = named.collect();
+            if lost.len() > LOST {
+                named.push(format!("and {} more", lost.len() - LOST));
+            }
+            let lost = format::plural(lost.len() as u64, "event");
+            format!("the server has lost {lost}: {}", named.join("; "))
+        }
+        other => other.tag().replace('_', " "),
+    }
+}
+
+/// How one lead followed another.
+pub fn taken(by: &Actor, from: &Actor, host: &str, ground: Ground) -> String {
+    match ground {
+        Ground::Free if by == from => format!("{by} leads from {host} again"),
+        Ground::Free => format!("{by} leads from {host}, after {from} had gone"),
+        Ground::Silent => format!("{by} took the lead from {from}, who was silent, on {host}"),
+        Ground::Consent => format!("{by} took the lead from {from}, who agreed, on {host}"),
+        Ground::Reason => format!("{by} took the lead from {from}, unasked, on {host}"),
+        Ground::Moved => format!("{by} leads on another server, from {host}"),
+    }
+}
+
 /// What people and guards did about the flow of a run.
 fn control(kind: &EventKind) -> String {
     match kind {
@@ -85,8 +136,23 @@ fn control(kind: &EventKind) -> String {
         EventKind::Paused { by } => format!("backfill paused by {by}"),
         EventKind::Resumed { by } => format!("backfill resumed by {by}"),
         EventKind::PaceSet { by, pace } => format!("pace set to {pace} by {by}"),
+        EventKind::StepReopened { step, what, by } => {
+            format!("{step} is done again by {by}: {what}")
+        }
         EventKind::WorkersSet { by, workers } => format!("workers set to {workers} by {by}"),
-        EventKind::PaceChanged { pace, reasons } => paced(*pace, reasons),
+        EventKind::PaceChanged { pace, reasons, .. } => paced(*pace, reasons),
+        EventKind::EtaTold {
+            task,
+            percent,
+            low_ms,
+            high_ms,
+        } => {
+            let eta = Eta {
+                low: Duration::from_millis(*low_ms),
+                high: Duration::from_millis(*high_ms),
+            };
+            format!("{task} {percent} copied: ETA {}", format::eta(eta))
+        }
         EventKind::Soaked {
             gate,
             observed_ms,
@@ -148,6 +214,7 @@ fn control(kind: &EventKind) -> String {
 pub fn tone(kind: &EventKind) -> Tone {
     match kind {
         EventKind::StepInDoubt { .. }
+        | EventKind::TailLost { .. }
         | EventKind::StepFailed {
             next: Next::Person, ..
         } => Tone::Bad,
@@ -155,6 +222,7 @@ pub fn tone(kind: &EventKind) -> Tone {
         | EventKind::Held { .. }
         | EventKind::RollbackStarted { .. }
         | EventKind::GateWaived { .. }
+        | EventKind::LeadAsked { .. }
         | EventKind::LinkRestored { .. } => Tone::Warn,
         EventKind::PaceChanged { pace, .. } if *pace < Percent::FULL => Tone::Warn,
         EventKind::GuardChanged { rung, .. } if *rung > Rung::Quiet => Tone::Warn,
@@ -163,6 +231,7 @@ pub fn tone(kind: &EventKind) -> Tone {
         | EventKind::Released { .. }
         | EventKind::Paused { .. }
         | EventKind::LeadTaken { .. }
+        | EventKind::LeadAnswered { .. }
         | EventKind::SignedOff { .. } => Tone::Note,
         EventKind::StepSucceeded { .. } | EventKind::GatePassed { .. } | EventKind::Finished => {
             Tone::Good
@@ -190,7 +259,7 @@ pub fn proof(summary: &Summary) -> String {
             if done.quarantined > 0 {
                 text += &format!(", {} in quarantine", done.quarantined);
             }
-            text
+            text + &went(done)
         }
         Summary::Parity(parity) => compared(parity),
         Summary::Exec { exit, took_ms } => format!("exit {exit}, {}", took(took_ms)),
@@ -198,6 +267,25 @@ pub fn proof(summary: &Summary) -> String {
         Summary::Waited { took_ms } => format!("waited {}", took(took_ms)),
         Summary::Found { how } => format!("found done: {how}"),
     }
+}
+
+/// The time that a backfill lost and what its ETAs were worth, where that is known.
+fn went(done: &BackfillSummary) -> String {
+    let time = Duration::from_millis;
+    let lost = done
+        .lost_ms
+        .iter()
+        .map(|(why, ms)| (why.clone(), time(*ms)));
+    let mut lost: Vec<_> = lost.collect();
+    lost.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+    let mut text = String::new();
+    if !lost.is_empty() {
+        text += &format!("; lost {}", course::lost(&lost, time(done.whole_ms)));
+    }
+    if !done.eta.is_empty() {
+        text += &format!("; {}", course::scores(&done.eta));
+    }
+    text
 }
 
 fn compared(parity: &ParitySummary) -> String {
@@ -225,7 +313,8 @@ fn paced(pace: Percent, reasons: &[String]) -> String {
     }
 }
 
-fn because(what: String, reason: Option<&str>) -> String {
+/// With the reason behind a colon, where there is one.
+pub fn because(what: String, reason: Option<&str>) -> String {
     match reason {
         None | Some("") => what,
         Some(reason) => format!("{what}: {reason}"),

@@ -50,12 +50,14 @@ impl Deed {
 fn words(kind: &EventKind) -> Option<(&Actor, String)> {
     Some(match kind {
         EventKind::LeadTaken { by, .. } => (by, "took the lead".into()),
+        EventKind::LeadAsked { by } => (by, "asked to take over the lead".into()),
         EventKind::PhaseEntered { by, phase, .. } => (by, format!("advanced into {phase}")),
         EventKind::StepSucceeded {
             task,
             summary: Summary::Answered { by },
         } => (by, format!("answered {task}")),
         EventKind::DoubtResolved { by, task, .. } => (by, format!("settled {task}")),
+        EventKind::StepReopened { by, step, .. } => (by, format!("had {step} done again")),
         EventKind::Held { by, .. } => (by, "held the run".into()),
         EventKind::Released { by } => (by, "released the hold".into()),
         EventKind::Paused { by } => (by, "paused the backfill".into()),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::again::Again;
 use super::fault::Fault;
 pub use super::lead::Ground;
 pub use super::proof::{BackfillSummary, ParitySummary, Summary};
@@ -195,6 +196,9 @@ pub enum EventKind {
         /// What gave the right to it.
         #[serde(default)]
         ground: Ground,
+        /// So long the former lead's heart had not beaten.
+        #[serde(default)]
+        unled_ms: u64,
     },
     /// Someone would like to lead.
     LeadAsked {
@@ -272,6 +276,15 @@ pub enum EventKind {
         /// Its reason or its finding.
         how: String,
     },
+    /// A finished step is to be done again, and what its outcome proved with it.
+    StepReopened {
+        /// The step.
+        step: StepId,
+        /// Which rows.
+        what: Again,
+        /// Who.
+        by: Actor,
+    },
     /// Nothing new starts.
     Held {
         /// Who held it.
@@ -314,6 +327,20 @@ pub enum EventKind {
         pace: Percent,
         /// Why, worst first; empty when nothing is taken off.
         reasons: Vec<String>,
+        /// The guard that takes most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<GuardId>,
+    },
+    /// What a backfill's ETA was at a quarter, half and three quarters of it.
+    EtaTold {
+        /// The task.
+        task: Task,
+        /// How much of the copy was done.
+        percent: Percent,
+        /// Time left, at best.
+        low_ms: u64,
+        /// Time left, at worst.
+        high_ms: u64,
     },
     /// A gate says something else than before.
     GateChanged {
@@ -409,6 +436,7 @@ impl EventKind {
             Self::StepFailed { .. } => "step_failed",
             Self::StepInDoubt { .. } => "step_in_doubt",
             Self::DoubtResolved { .. } => "doubt_resolved",
+            Self::StepReopened { .. } => "step_reopened",
             Self::Held { .. } => "held",
             Self::Released { .. } => "released",
             Self::Paused { .. } => "paused",
@@ -416,6 +444,7 @@ impl EventKind {
             Self::PaceSet { .. } => "pace_set",
             Self::WorkersSet { .. } => "workers_set",
             Self::PaceChanged { .. } => "pace_changed",
+            Self::EtaTold { .. } => "eta_told",
             Self::GateChanged { .. } => "gate_changed",
             Self::Soaked { .. } => "soaked",
             Self::GuardChanged { .. } => "guard_changed",
@@ -434,11 +463,11 @@ impl EventKind {
         !matches!(
             self,
             Self::PaceChanged { .. }
+                | Self::EtaTold { .. }
                 | Self::GateChanged { .. }
                 | Self::Soaked { .. }
                 | Self::GuardChanged { .. }
                 | Self::LinkRestored { .. }
-                | Self::LeadAsked { .. }
                 | Self::LeadAnswered { .. }
                 | Self::PaceSet { .. }
                 | Self::WorkersSet { .. }

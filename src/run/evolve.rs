@@ -13,6 +13,7 @@
 //! | `step_failed` | task started | retrying, failed or interrupted |
 //! | `step_in_doubt` | task started, or a server lost that it was | in doubt, touched |
 //! | `doubt_resolved` | failed or in doubt | done, or interrupted |
+//! | `step_reopened` | backfill or comparison done, no rollback | interrupted, to be done again |
 //! | `rollback_started` | in that phase, or before the one after it | taking it back |
 //! | `phase_rolled_back` | that phase is taken back | before it, its facts forgotten (below) |
 //! | `finished` | in the last phase, all done | the end |
@@ -26,6 +27,7 @@
 //! Holds, pauses, paces, gates, guards and sign-offs are legal at any time
 //! before the end.
 
+pub(crate) mod again;
 mod back;
 mod notes;
 
@@ -35,7 +37,8 @@ use std::time::Duration;
 use super::deed::Deed;
 use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
-    Evidence, GuardRecord, HASHES, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, lead,
+    Evidence, GuardRecord, HASHES, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState,
+    course, lead,
 };
 use crate::run::event::Actor;
 use crate::runbook::PhaseId;
@@ -115,6 +118,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         placed_at: event.at,
         rolled_back: std::collections::BTreeMap::new(),
         tasks: std::collections::BTreeMap::new(),
+        courses: std::collections::BTreeMap::new(),
         gates: std::collections::BTreeMap::new(),
         guards: std::collections::BTreeMap::new(),
         hold: None,
@@ -124,7 +128,9 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         pace: PaceRecord {
             pace: Percent::FULL,
             reasons: Vec::new(),
+            by: None,
         },
+        reruns: std::collections::BTreeMap::new(),
         rollback: None,
         signoffs: Vec::new(),
         outcome: None,
@@ -145,11 +151,14 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
             got: event.seq,
         });
     }
+    let courses = course::credited(run, event);
     apply(run, event).map_err(|why| Illegal::Transition {
         seq: event.seq,
         kind: event.kind.tag(),
         why,
     })?;
+    run.courses = courses;
+    course::follow(run, event);
     run.head = event.seq;
     run.head_hash.clone_from(&event.hash);
     run.last_at = event.at;
@@ -201,6 +210,7 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
             by,
             how,
         } => resolve(run, event, task, *done, by, how)?,
+        EventKind::StepReopened { step, what, .. } => again::reopen(run, event, step, what)?,
         EventKind::Held { by, reason } => {
             run.hold.get_or_insert_with(|| mark(event, by, reason));
         }
@@ -211,10 +221,11 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         EventKind::Resumed { .. } => run.pause = None,
         EventKind::PaceSet { pace, .. } => run.ceiling = *pace,
         EventKind::WorkersSet { workers, .. } => run.workers = Some(*workers),
-        EventKind::PaceChanged { pace, reasons } => {
+        EventKind::PaceChanged { pace, reasons, by } => {
             run.pace = PaceRecord {
                 pace: *pace,
                 reasons: reasons.clone(),
+                by: by.clone(),
             };
         }
         EventKind::GateChanged { evidence } => note_gate(run, evidence),
@@ -254,7 +265,10 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         }
         EventKind::PhaseRolledBack { phase } => stand_before(run, event, phase)?,
         // What was lost is not a fact any more; the doubts that follow are.
-        EventKind::LinkRestored { .. } | EventKind::TailLost { .. } => {}
+        EventKind::LinkRestored { .. }
+        | EventKind::TailLost { .. }
+        // `course` follows it.
+        | EventKind::EtaTold { .. } => {}
         EventKind::Finished => {
             if run.boundary() != run.plan.phases().len() {
                 return Err("phases are left".into());
@@ -322,7 +336,10 @@ fn start(run: &mut Run, event: &Event, task: &Task, attempt: u32) -> Result<(), 
     let place = place.ok_or_else(|| format!("the plan has no step `{}`", task.step))?;
     let current = match &run.rollback {
         Some(rollback) => run.way_back(rollback.phase, rollback.scope).contains(task),
-        None => run.place == Place::In(place.phase) && !run.is_way_back(task),
+        None => {
+            let here = run.place == Place::In(place.phase) || again::is_behind(run, &task.step);
+            here && !run.is_way_back(task)
+        }
     };
     if !current {
         return Err(format!("{task} is not of the current phase"));

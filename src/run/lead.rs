@@ -24,8 +24,8 @@ pub struct Lead {
     pub ground: Ground,
     /// Who asks to take over, and was not answered yet.
     pub asked: Option<Mark>,
-    /// Who may take over now.
-    pub consent: Option<Actor>,
+    /// Who may take over now, and since when.
+    pub consent: Option<Mark>,
 }
 
 /// What gave somebody the lead.
@@ -69,6 +69,7 @@ pub(super) fn note(run: &mut Run, event: &Event) {
                 reason,
                 from,
                 ground,
+                unled_ms: _,
             },
             lead,
         ) => {
@@ -86,7 +87,7 @@ pub(super) fn note(run: &mut Run, event: &Event) {
         (EventKind::LeadAsked { by }, Some(lead)) => lead.asked = Some(mark(by, "")),
         (EventKind::LeadAnswered { to, answer, .. }, Some(lead)) => {
             lead.asked = None;
-            lead.consent = (*answer == Answer::Go).then(|| to.clone());
+            lead.consent = (*answer == Answer::Go).then(|| mark(to, ""));
         }
         _ => {}
     }

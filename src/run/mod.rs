@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Phase, Plan, PlannedStep};
-use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId};
+use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId, StepId};
 
+pub mod again;
+pub mod course;
 pub mod deed;
 pub mod event;
 pub mod evolve;
@@ -24,12 +26,14 @@ pub mod progress;
 pub mod proof;
 pub mod words;
 
+use again::Rerun;
 use deed::Deed;
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
     Verdict,
 };
 use fault::Fault;
+pub use course::Course;
 pub use lead::Lead;
 
 /// Most hashes that a run keeps: a signer who has not looked for longer looks again.
@@ -71,6 +75,8 @@ pub struct Run {
     pub rolled_back: BTreeMap<PhaseId, u32>,
     /// Facts about tasks of each phase's current attempt.
     pub tasks: BTreeMap<Task, Record>,
+    /// How the backfills among them have gone.
+    pub courses: BTreeMap<Task, Course>,
     /// What gates last said.
     pub gates: BTreeMap<GateId, GateRecord>,
     /// Where guards stand.
@@ -86,6 +92,8 @@ pub struct Run {
     pub workers: Option<u16>,
     /// What guards leave of it, as last journaled.
     pub pace: PaceRecord,
+    /// Finished steps that were taken again in their phase's current attempt.
+    pub reruns: BTreeMap<StepId, Rerun>,
     /// The way back, while it is being taken.
     pub rollback: Option<Rollback>,
     /// Answers of seats, oldest first.
@@ -187,6 +195,8 @@ pub struct PaceRecord {
     pub pace: Percent,
     /// Why, worst first.
     pub reasons: Vec<String>,
+    /// The guard that takes most.
+    pub by: Option<GuardId>,
 }
 
 /// The way back, while it is being taken.
@@ -261,13 +271,17 @@ impl Run {
         )
     }
 
-    /// The first step of the current phase that is not done; `None` at a
-    /// boundary, or when all are.
+    /// The first step that is not done, of the current phase or taken again;
+    /// `None` at a boundary, or when all are.
     pub fn next_step(&self) -> Option<&PlannedStep> {
         let Place::In(index) = self.place else {
             return None;
         };
-        let mut steps = self.plan.phases()[index].steps.iter();
+        // Of the phases before, only what was taken again.
+        let before = self.plan.phases()[..index].iter();
+        let again = before.flat_map(|phase| &phase.steps);
+        let again = again.filter(|step| self.reruns.contains_key(step.id()));
+        let mut steps = again.chain(&self.plan.phases()[index].steps);
         steps.find(|step| !self.is_done(&Task::forward(step.id().clone())))
     }
 

@@ -66,14 +66,24 @@ pub struct BackfillProgress {
     pub lost_ms: BTreeMap<String, u64>,
     /// The conflict or failure that the last chunk met, where it met one.
     pub trouble: Option<String>,
+    /// What was last said of the vacuums between chunks; clean.
+    #[serde(default)]
+    pub vacuum: Option<String>,
     /// Sessions that work on it, or wait between two chunks.
     #[serde(default)]
     pub workers: u16,
+    /// The rows in quarantine, newest first, each its key and its error; clean,
+    /// at most [`ASIDE_SHOWN`].
+    #[serde(default)]
+    pub aside: Vec<(String, String)>,
     /// Each partition by itself, in the order of their names; empty where the
     /// table has none.
     #[serde(default)]
     pub parts: Vec<PartProgress>,
 }
+
+/// Rows in quarantine that are shown one by one.
+pub const ASIDE_SHOWN: usize = 10;
 
 /// How a backfill stands in one partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

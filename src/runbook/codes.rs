@@ -73,6 +73,14 @@ const STRUCTURE: &[(&str, &str)] = &[
         "a gate, a probe or a wait is not one query that only reads",
     ),
     (
+        "no-chunk",
+        "a statement of a backfill's `run` works on all rows: nothing in it says `{{chunk}}`",
+    ),
+    (
+        "no-proof",
+        "a backfill's `run` without `escaped`: nothing tells which rows it should have written",
+    ),
+    (
         "no-way-back",
         "a mutating step has no undo, none can be derived, and it says neither `keep` nor `irreversible`",
     ),

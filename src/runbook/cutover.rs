@@ -21,6 +21,26 @@ pub struct Cutover {
     pub environment: String,
     /// Where people talk.
     pub channel: Option<String>,
+    /// What follows when the lead's terminal is lost.
+    #[serde(default, skip_serializing_if = "OnDisconnect::is_default")]
+    pub on_disconnect: OnDisconnect,
+}
+
+/// What follows when the lead's terminal is lost: its window closed, its link gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDisconnect {
+    /// The run goes on without a terminal; nothing that needs a person happens.
+    #[default]
+    GoOn,
+    /// The run is held; the lead stays, and whoever may releases it from elsewhere.
+    Hold,
+}
+
+impl OnDisconnect {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[connections.NAME]`: how to reach one database. Never holds a secret.
@@ -104,6 +124,9 @@ pub enum Permission {
     Rollback,
     /// Sign for the seat.
     Sign,
+    /// Take the lead over. Where no role names it, whoever may advance does too.
+    #[serde(rename = "take-over")]
+    TakeOver,
 }
 
 /// `[window]`: when starting something is allowed.

@@ -170,6 +170,19 @@ pub fn cancel(model: &Model) -> Able {
     Ok(())
 }
 
+/// Somebody asks to take over, and it is ours to give.
+pub fn consent(model: &Model) -> Able {
+    steer(model)?;
+    let snapshot = &model.snapshot;
+    if !snapshot.leads() {
+        return no("this terminal does not lead");
+    }
+    match facts::asks_to_lead(&snapshot.run) {
+        Some(_) => Ok(()),
+        None => no("nobody asks to take over"),
+    }
+}
+
 /// No page stands in front of the way out.
 pub fn leave(model: &Model) -> Able {
     match model.page {
@@ -231,13 +244,19 @@ pub fn ready(model: &Model, card: &Card) -> Able {
         CardKind::Answer => answer(model),
         CardKind::Resolve => answer(model).and_then(|()| reason(card.text.value())),
         CardKind::Cancel => cancel(model),
+        CardKind::Consent => consent(model),
     }
 }
 
 /// The open card has a second answer, and it can be given.
 pub fn deny(model: &Model) -> Able {
     match &model.dialog {
-        Some(Dialog::Card(card)) if matches!(card.kind, CardKind::Sign | CardKind::Resolve) => {
+        Some(Dialog::Card(card))
+            if matches!(
+                card.kind,
+                CardKind::Sign | CardKind::Resolve | CardKind::Consent
+            ) =>
+        {
             confirm(model)
         }
         _ => no("Esc closes without doing anything"),

@@ -6,7 +6,7 @@ use crate::engine::snapshot::{GateView, Link, Snapshot};
 use crate::engine::{gate, throttle, window};
 use crate::plan::{Phase, PlannedStep};
 use crate::reading::Reading;
-use crate::run::event::{Direction, Task};
+use crate::run::event::{Actor, Direction, Task};
 use crate::run::{Outcome, Record, Run, TaskState};
 use crate::runbook::{Action, Condition, Exec, Probe, Reversal, StepId, WindowScope, Writes};
 
@@ -320,4 +320,10 @@ fn pairs(set: &[(String, String)]) -> String {
         .map(|(to, from)| format!("{to} = {from}"))
         .collect();
     set.join(", ")
+}
+
+/// Who asks to take over the lead.
+pub fn asks_to_lead(run: &Run) -> Option<&Actor> {
+    let asked = run.lead.as_ref()?.asked.as_ref()?;
+    Some(&asked.by)
 }

@@ -49,6 +49,8 @@ pub enum Action {
     Waive,
     /// Opens the card that cancels a statement.
     Cancel,
+    /// Opens the card that hands the lead over.
+    Consent,
     /// Opens a panel as a page, or closes it.
     Open(Panel),
     /// Lets the page cover more.
@@ -207,6 +209,7 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('o')] Answer, "answer", Able, answer, "answer what waits for a person: a manual step, a failure, a doubt";
         [Char('s')] Sign, "sign", Able, sign, "sign GO or NO-GO for a seat";
         [Char('r')] Resume, "resume", Able, resume, "let a paused backfill go on";
+        [Char('T')] Consent, "hand over", Able, consent, "answer who asks to take over the lead; asks first";
         [Char('x')] Cancel, "cancel", Able, cancel, "cancel a statement that a hold left running";
         [Char('p')] Pause, "pause", Able, pause, "pause the backfill alone, at the end of its chunk";
         [Char('-')] Slower, "pace", Able, pace, "lower the ceiling of the backfill's pace";
@@ -224,6 +227,7 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('n')] Open(Panel::Notes), "notes", Never, always, "the runbook's notes";
         [Char('e')] Open(Panel::Events), "events", Never, always, "what happened";
         [Char('m')] Open(Panel::Guards), "guards", Never, always, "every guard and signal";
+        [Char('H')] Open(Panel::Handover), "handover", Never, always, "what whoever takes the wheel has to know";
         [Char('v')] Open(Panel::Log), "debug log", Never, always, "the program's own debug log";
         [Char('f')] Full, "full screen", Never, page, "let the open page cover more";
         [Char('/')] Filter, "filter events", Never, always, "show only events that hold a text";
@@ -238,7 +242,7 @@ pub static KEYMAP: &[Binding] = keys! {
         [Code(K::PageUp)] PageUp, "page up", Never, always, "ten lines up";
     Card:
         [Char('y')] Confirm, "yes", Always, confirm, "do what the card says; refused when the state has changed under it";
-        [Char('n')] Deny, "no-go / again", Able, deny, "the second answer: NO-GO, or try again";
+        [Char('n')] Deny, "no-go / again", Able, deny, "the second answer: NO-GO, try again, or keep the lead";
         [Char('u')] LookAgain, "look again", Never, always, "bind the card to the state as it is now";
         [Code(K::Tab)] Text, "text", Never, always, "into the text or out of it";
         [Char('j'), Code(K::Down)] Down, "down", Never, always, "a line down, or the next gate";

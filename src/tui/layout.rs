@@ -55,6 +55,8 @@ pub enum Panel {
     Parity,
     /// The runbook's notes.
     Notes,
+    /// What whoever takes the wheel has to know; only ever as a page.
+    Handover,
     /// The debug log; only ever as a page.
     Log,
     /// Answers to requests.
@@ -106,6 +108,7 @@ const ALL: [Panel; PANELS] = [
     Panel::Detail,
     Panel::Parity,
     Panel::Notes,
+    Panel::Handover,
     Panel::Log,
     Panel::Message,
     Panel::Footer,

@@ -122,6 +122,8 @@ pub enum CardKind {
     Resolve,
     /// Cancel a running statement.
     Cancel,
+    /// Hand the lead over.
+    Consent,
 }
 
 /// One line about what was just asked.
@@ -145,6 +147,9 @@ impl Model {
     ) -> Self {
         let mut history = History::default();
         history.record(&snapshot);
+        // Whoever has just taken the wheel sees first what they have to know.
+        let taken = snapshot.run.lead.as_ref();
+        let taken = snapshot.leads() && taken.is_some_and(|lead| lead.took_over());
         Self {
             snapshot,
             received: clock,
@@ -152,7 +157,7 @@ impl Model {
             history,
             size,
             theme: options.theme,
-            page: None,
+            page: taken.then_some(Panel::Handover),
             full: false,
             scroll: 0,
             selected: None,

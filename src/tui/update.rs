@@ -187,6 +187,7 @@ fn look(model: &mut Model, action: Action) {
         Action::Unwind => cards::open(model, CardKind::Unwind),
         Action::Waive => cards::open(model, CardKind::Waive),
         Action::Cancel => cards::open(model, CardKind::Cancel),
+        Action::Consent => cards::open(model, CardKind::Consent),
         Action::Answer if can::is_doubt(model) => cards::open(model, CardKind::Resolve),
         Action::Answer => cards::open(model, CardKind::Answer),
         Action::Open(panel) => {

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use pgcutover::run::Place;
+use pgcutover::sandbox::Stop;
+use rustix::process::Signal;
 
+use crate::servers;
 use crate::stage::{Said, Stage};
 
 const RUNBOOK: &str = r#"
@@ -52,7 +55,7 @@ impl Said {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_line_says_how_it_stands_and_the_code_says_it_too() {
     let mut stage = begin().await;
-    let line = "scripts before expand NOT STARTED Not started. expand is next";
+    let line = "scripts before expand NOT STARTED Nothing has been touched yet. expand is next";
     stage.verb(&["status", "--oneline"]).await.is(0, line);
     stage.ask(&["advance", "expand"]).await;
     stage
@@ -184,4 +187,22 @@ async fn a_pipeline_is_told_whether_its_deployment_fits() {
     deploy(&stage, "shop", "0.9")
         .await
         .is(1, "shop 0.9.0 does not fit switch: shop >=1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_outlives_a_server_that_is_away() {
+    let (cluster, database) = servers::apart(50).await;
+    let mut stage = Stage::set(RUNBOOK, database, None);
+    stage.lead().await;
+    let words = ["status", "--wait", "held", "--timeout", "60s"];
+    let change = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cluster.primary().stop(Stop::Fast).unwrap();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cluster.primary().start().unwrap();
+        stage.signal(Signal::USR1);
+    };
+    let (came, ()) = tokio::join!(stage.verb(&words), change);
+    let told = came.out.contains("HELD: ") && came.err.contains("status: tries again: ");
+    assert!(came.code == 0 && told, "{came:?}\n{}", stage.told());
 }

@@ -20,9 +20,11 @@ mod grants;
 mod held;
 mod killed;
 mod operator;
+mod paced;
 mod program;
 mod refused;
 mod stage;
+mod taken;
 #[path = "../postgres/targets.rs"]
 #[allow(dead_code, reason = "shared with tests/postgres")]
 mod targets;

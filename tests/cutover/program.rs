@@ -68,6 +68,17 @@ impl Lead {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Waits until it is stopped, as by SIGSTOP.
+    pub(crate) async fn stops(&self) {
+        let stat = format!("/proc/{}/stat", self.child.id().expect("it has not ended"));
+        crate::until("the lead to be stopped", async || {
+            let stat = std::fs::read_to_string(&stat).unwrap();
+            // The name may hold anything; the state stands behind it. See proc(5).
+            stat.rsplit_once(") ")?.1.starts_with('T').then_some(())
+        })
+        .await;
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it has not ended");

@@ -130,6 +130,27 @@ impl Stage {
         command
     }
 
+    /// The same as another login.
+    pub(crate) fn program_as(&self, login: &str) -> Command {
+        let mut command = self.program();
+        let address = self
+            .address
+            .replace("user=postgres", &format!("user={login}"));
+        command.env(URL, address);
+        command
+    }
+
+    /// `take-over --headless` as that login.
+    pub(crate) fn taker(&self, login: &str, options: &[&str]) -> Lead {
+        let mut command = self.program_as(login);
+        command.args(["take-over", "--headless", "--url-env", URL]);
+        command.args(options);
+        // Its local log is of another machine.
+        command.env("XDG_STATE_HOME", self.home.join("elsewhere"));
+        command.current_dir(&self.home);
+        Lead::start(command, &self.home)
+    }
+
     /// `run --headless`, from the start or resumed.
     pub(crate) fn lead(&self) -> Lead {
         self.lead_with(&[])

@@ -6,6 +6,7 @@ mod into;
 mod keys;
 mod quarantine;
 mod sparse;
+mod told_apart;
 mod workers;
 
 use pgcutover::pg::backfill::{Ended, Job};

@@ -9,6 +9,7 @@ use pgcutover::pg::cadence::Control;
 use pgcutover::pg::lease::Lease;
 use pgcutover::pg::session::{Purpose, Session, open};
 use pgcutover::plan::{KeyColumn, SetColumn, Table};
+use pgcutover::run::again::Again;
 use pgcutover::run::event::{BackfillSummary, RunId};
 use pgcutover::run::fault::Fault;
 use pgcutover::run::progress::BackfillProgress;
@@ -83,6 +84,7 @@ pub(crate) fn job() -> Job {
         step: StepId::new("copy"),
         attempt: 1,
         round: 0,
+        what: Again::Whole,
         spec: Backfill {
             table: TableName {
                 schema: None,
@@ -95,6 +97,7 @@ pub(crate) fn job() -> Job {
             chunk: chunks(10, 10),
             workers: 1,
             max_quarantined: 0,
+            vacuum: None,
             triggers: Triggers::Refuse,
         },
         table,

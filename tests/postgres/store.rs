@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use pgcutover::pg::session::{Purpose, Session};
 use pgcutover::plan::{Body, Observed, Plan};
 use pgcutover::run::event::{Actor, EventKind};
-use pgcutover::runbook::{ConnectionId, Cutover, Ddl};
+use pgcutover::runbook::{ConnectionId, Cutover, Ddl, OnDisconnect};
 use pgcutover::store::journal::{Journal, Resumed};
 use pgcutover::store::lease::{Claim, EXPIRY, Lease, Right, TakeError, take};
 use pgcutover::store::local::LocalLog;
@@ -55,6 +55,7 @@ fn plan(cutover: &str) -> Arc<Plan> {
                 summary: String::new(),
                 environment: "test".into(),
                 channel: None,
+                on_disconnect: OnDisconnect::GoOn,
             },
             connections: Vec::new(),
             journal: ConnectionId::new("main"),
@@ -68,6 +69,7 @@ fn plan(cutover: &str) -> Arc<Plan> {
             at: Timestamp::UNIX_EPOCH,
             servers: Default::default(),
             tables: Default::default(),
+            costs: Default::default(),
             notices: Vec::new(),
         },
     })

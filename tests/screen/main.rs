@@ -2,6 +2,7 @@
 //! reaches the terminal. One binary, no terminal needed.
 
 mod fixtures;
+mod handover;
 mod hostile;
 mod keys;
 mod pictures;

@@ -9,9 +9,10 @@ use pgcutover::plan::{
 };
 use pgcutover::runbook::{
     Action, At, Backfill, Chunking, Condition, Connection, ConnectionId, ConnectionSource, Cutover,
-    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, Parity, ParityGate,
-    Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction, Stall, Step, StepId,
-    TableName, Threshold, Triggers, Walk, WeeklySpan, Window, WindowScope, Writes,
+    Ddl, Enter, Exec, ExecExpect, Expect, Gate, GateId, Guard, GuardId, NoData, OnDisconnect,
+    Parity, ParityGate, Permission, PhaseId, Probe, Reversal, Role, RoleId, Signal, SqlAction,
+    Stall, Step, StepId, TableName, Threshold, Triggers, Walk, WeeklySpan, Window, WindowScope,
+    Writes,
 };
 
 fn main_connection() -> ConnectionId {
@@ -150,6 +151,7 @@ fn copy() -> Action {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     })
 }
@@ -300,10 +302,7 @@ pub(crate) fn window(from: u8) -> Window {
 
 /// The plan.
 pub(crate) fn plan() -> Plan {
-    let size = TableSize {
-        rows: Some(20_000_000),
-        bytes: 3_400_000_000,
-    };
+    let size = TableSize::plain(Some(20_000_000), 3_400_000_000);
     Plan {
         body: Body {
             format: 1,
@@ -316,6 +315,7 @@ pub(crate) fn plan() -> Plan {
                         .into(),
                 environment: "production".into(),
                 channel: Some("#cutover-users".into()),
+                on_disconnect: OnDisconnect::GoOn,
             },
             connections: vec![Connection {
                 id: main_connection(),
@@ -346,6 +346,7 @@ pub(crate) fn plan() -> Plan {
             at: "2026-03-03T13:00:00Z".parse().expect("a timestamp"),
             servers: BTreeMap::new(),
             tables: BTreeMap::from([(users().to_string(), size)]),
+            costs: BTreeMap::new(),
             notices: vec![Notice {
                 step: Some(StepId::new("drop-old")),
                 code: "goes-with-column".into(),

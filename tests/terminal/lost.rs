@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::demo::{Demo, SMALL};
 use crate::screen::Screen;
-use crate::stage::Stage;
+use crate::stage::{Edit, Stage};
 
 /// A lead on a screen.
-async fn on_a_screen(rows: i64) -> (Stage, Screen) {
-    let stage = Stage::without_clients(rows, &[]).await;
+async fn on_a_screen(rows: i64, edits: &[Edit]) -> (Stage, Screen) {
+    let stage = Stage::without_clients(rows, edits).await;
     let command = stage.run(&[]);
     let screen = Screen::start(command.as_std(), SMALL);
     screen.shows("NOT STARTED");
@@ -17,7 +17,7 @@ async fn on_a_screen(rows: i64) -> (Stage, Screen) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_goes_on_without_its_terminal_and_burns_no_core() {
-    let (stage, mut screen) = on_a_screen(2_000).await;
+    let (stage, mut screen) = on_a_screen(2_000, &[]).await;
     screen.close();
     stage.accepted("advance expand").await;
     let done = |status: &crate::program::Status| status.step.is_none() && !status.before;
@@ -38,9 +38,35 @@ async fn a_run_goes_on_without_its_terminal_and_burns_no_core() {
     assert_eq!(screen.ends(), 3);
 }
 
+/// For whom nobody at the wheel is a reason to stop.
+const HOLD: &[Edit] = &[(
+    "channel = \"#cutover-users\"",
+    "on_disconnect = \"hold\"\nchannel = \"#cutover-users\"",
+)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_terminal_holds_where_the_runbook_wants_that() {
+    let held = |status: &crate::program::Status| {
+        let why = status.hold.as_deref().unwrap_or_default();
+        status.state == "HELD" && why.contains("terminal was lost")
+    };
+    for lose in [Screen::close as fn(&mut Screen), |screen| {
+        screen.signal("HUP")
+    }] {
+        let (stage, mut screen) = on_a_screen(500, HOLD).await;
+        lose(&mut screen);
+        stage.status_when("the hold", held).await;
+        // Whoever may goes on from elsewhere: the lead is still there.
+        stage.accepted("release").await;
+        stage.accepted("advance expand").await;
+        screen.signal("TERM");
+        assert_eq!(screen.ends(), 3);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_terminal_stops_nobody() {
-    let (stage, mut screen) = on_a_screen(2_000).await;
+    let (stage, mut screen) = on_a_screen(2_000, &[]).await;
     screen.freeze();
     stage.accepted("advance expand").await;
     let done = |status: &crate::program::Status| status.step.is_none() && !status.before;

@@ -28,6 +28,7 @@ mod screen;
 #[allow(dead_code, reason = "shared with tests/cutover")]
 mod stage;
 mod states;
+mod taken;
 #[path = "../postgres/targets.rs"]
 #[allow(dead_code, reason = "shared with tests/postgres")]
 mod targets;

@@ -135,7 +135,10 @@ impl Watch<'_> {
         remote.run = Some(self.newest.0.id.0.clone());
         let seen = match find(&remote, Purpose::Observer).await {
             Ok(seen) => seen,
-            Err(error) if may_pass(&error) => return Ok(sleep(PAUSE).await),
+            Err(error) if may_pass(&error) => {
+                sleep(PAUSE).await;
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         match picture(&seen).await {

@@ -8,7 +8,8 @@ use crate::engine::message::Outcome;
 use crate::pg::session::{Purpose, open};
 use crate::pg::{backfill, parity};
 use crate::plan::{StepPlace, Table};
-use crate::run::event::{Summary, Task};
+use crate::run::again::Again;
+use crate::run::event::{Direction, Summary, Task};
 use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::Progress;
 use crate::runbook::{Backfill, Parity};
@@ -21,11 +22,14 @@ impl Driver {
         spec: &Backfill,
     ) -> Result<(), Fault> {
         let (target, table) = (self.target_of(place)?, table_of(place)?);
+        let again = self.run.reruns.get(&task.step);
+        let again = again.filter(|_| task.direction == Direction::Forward);
         let job = backfill::Job {
             lease: self.lease(),
             step: task.step.clone(),
             attempt: self.phase_attempt(place.phase),
-            round: 0,
+            round: again.map_or(0, |again| i32::try_from(again.round).unwrap_or(i32::MAX)),
+            what: again.map_or(Again::Whole, |again| again.what.clone()),
             rows_estimate: self.rows_estimate(&table),
             table,
             spec: spec.clone(),

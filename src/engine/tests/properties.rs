@@ -13,6 +13,7 @@ use crate::plan::fixture::{
 };
 use crate::plan::{Phase, Plan};
 use crate::reading::{Absence, Reading};
+use crate::run::again::Again;
 use crate::run::event::{Answer, EventKind, Percent, Task, Verdict};
 use crate::run::evolve::{evolve, fold};
 use crate::run::fault::{Fault, Trouble};
@@ -172,6 +173,10 @@ fn ask(world: &mut World, n: u8) {
             seat: None,
             answer: if n > 60 { Answer::Go } else { Answer::NoGo },
             reason: None,
+        },
+        12 => Ask::Rerun {
+            step: StepId::new(if n > 128 { "copy" } else { "emails" }),
+            what: Again::Whole,
         },
         _ => Ask::Advance { into },
     };

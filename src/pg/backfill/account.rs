@@ -90,6 +90,7 @@ impl Account {
             chunk_rows: u32::try_from(worker.rows()).unwrap_or(u32::MAX),
             last_chunk: last_busy,
             quarantined: worker.site.quarantined(),
+            aside: worker.site.aside(),
             last_key: last_key.map(Key::shown).unwrap_or_default(),
             conflicts: self.conflicts,
             lost_ms: self.lost_ms(),
@@ -113,9 +114,11 @@ impl Account {
             rows_written: sums.rows_written,
             chunks: sums.chunks,
             quarantined: site.quarantined(),
+            aside: site.aside(),
             swept: sums.swept,
             took_ms: (self.age + self.began.elapsed()).as_millis() as u64,
             lost_ms: self.lost_ms(),
+            ..BackfillSummary::default()
         }
     }
 }

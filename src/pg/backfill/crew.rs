@@ -22,7 +22,9 @@ use super::worker::{Hand, Turn, Worker};
 use super::{Ended, FIRST_CHUNK, Job, identity};
 use crate::pg::cadence::Control;
 use crate::pg::chunked::ChunkedSession;
+use crate::pg::keyset::Key;
 use crate::pg::session::Session;
+use crate::run::again::Again;
 use crate::run::fault::Fault;
 use crate::runbook::MAX_WORKERS;
 
@@ -91,7 +93,11 @@ impl Crew {
             .await?;
         let voided = found.voided;
         if found.ranges.is_empty() {
-            found.ranges = whole(&parts, 0);
+            let ends = match &job.what {
+                Again::Range { low, high } => [low, high].map(|end| end.clone().map(Key)),
+                Again::Whole | Again::Quarantined => [None, None],
+            };
+            found.ranges = ranges(&parts, 0, &ends);
             let begun = ledger.begin(session.client(), &found.ranges, &identity);
             session.run(begun).await?;
         }
@@ -306,14 +312,17 @@ impl Crew {
     /// Partitions that came meanwhile, as ranges to copy: those attached with
     /// rows in them never met the dual-write. False where there are none.
     async fn find_parts(&mut self) -> Result<bool, Fault> {
-        let Some(hand) = self.idle.first() else {
+        let (Some(hand), job) = (self.idle.first(), &self.site.job) else {
             return Ok(false);
         };
-        let (session, job) = (&hand.session, &self.site.job);
+        if job.what != Again::Whole {
+            return Ok(false);
+        }
+        let session = &hand.session;
         let parts = session.run(Site::parts(session.client(), job)).await?;
         let unknown = parts.iter().filter(|part| !self.book.knows(part));
         let unknown: Vec<_> = unknown.cloned().collect();
-        let ranges = whole(&unknown, self.next_range);
+        let ranges = ranges(&unknown, self.next_range, &[None, None]);
         self.next_range += ranges.len() as i32;
         let identity = &self.site.identity;
         let added = hand.ledger.extend(session.client(), &ranges, identity);
@@ -329,10 +338,10 @@ impl Crew {
     }
 }
 
-/// Each part as one range, numbered from `first` on.
-fn whole(parts: &[Arc<Part>], first: i32) -> Vec<Range> {
+/// One range of each part, numbered from `first` on.
+fn ranges(parts: &[Arc<Part>], first: i32, ends: &[Option<Key>; 2]) -> Vec<Range> {
     let numbered = (first..).zip(parts);
     numbered
-        .map(|(number, part)| Range::start(number, part, [None, None], FIRST_CHUNK))
+        .map(|(number, part)| Range::start(number, part, ends.clone(), FIRST_CHUNK))
         .collect()
 }

@@ -242,16 +242,46 @@ impl Ledger {
         let sql = client
             .prepare(include_str!("sql/quarantine_add.sql"))
             .await?;
-        let (run, step) = self.names();
-        let add = async {
-            let (state, message) = (&fault.sqlstate, &fault.message);
-            client
-                .execute(&sql, &[run, &step, &self.attempt, &key.0, state, message])
-                .await
-        };
+        let add = self.aside(client, &sql, key, fault);
         let both = try_join(add, self.save(client, range));
         let (_, saved) = self.transaction(client, both).await?;
         Ok(saved)
+    }
+
+    /// Takes a row out of quarantine, in the open transaction.
+    pub(super) async fn free(&self, client: &Client, key: &Key) -> Result<(), Error> {
+        let sql = include_str!("sql/quarantine_remove.sql");
+        let (run, step) = self.names();
+        let parameters: [&(dyn ToSql + Sync); 4] = [run, &step, &self.attempt, &key.0];
+        client.execute(sql, &parameters).await.map(drop)
+    }
+
+    /// Writes down what a row in quarantine says by now.
+    pub(super) async fn renew(
+        &self,
+        client: &Client,
+        key: &Key,
+        fault: &Fault,
+    ) -> Result<(), Error> {
+        let sql = client
+            .prepare(include_str!("sql/quarantine_add.sql"))
+            .await?;
+        self.transaction(client, self.aside(client, &sql, key, fault))
+            .await
+    }
+
+    async fn aside(
+        &self,
+        client: &Client,
+        sql: &Statement,
+        key: &Key,
+        fault: &Fault,
+    ) -> Result<(), Error> {
+        let (run, step) = self.names();
+        let (state, message) = (&fault.sqlstate, &fault.message);
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [run, &step, &self.attempt, &key.0, state, message];
+        client.execute(sql, &parameters).await.map(drop)
     }
 
     /// The rows set aside so far, each with its error, oldest first.

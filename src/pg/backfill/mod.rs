@@ -36,6 +36,7 @@ use super::cadence::Control;
 use super::lease::Lease;
 use super::session::Session;
 use crate::plan::Table;
+use crate::run::again::Again;
 use crate::run::event::BackfillSummary;
 use crate::run::fault::Fault;
 use crate::run::progress::BackfillProgress;
@@ -50,9 +51,11 @@ mod cut;
 mod identity;
 mod ledger;
 mod range;
+mod retry;
 mod served;
 mod site;
 mod sweep;
+mod vacuum;
 mod worker;
 
 /// Rows of the first chunk of all: its cost a row is not known yet.
@@ -69,6 +72,8 @@ pub struct Job {
     pub attempt: i32,
     /// 0, then the number of the rerun.
     pub round: i32,
+    /// Which rows.
+    pub what: Again,
     /// The table, with the types of its key and of the columns to set.
     pub table: Table,
     /// What to write.
@@ -108,6 +113,20 @@ where
     S: Future<Output = Result<Session, Fault>> + Send + 'static,
 {
     let open: crew::Open = Box::new(move || Box::pin(open()));
+    if job.what == Again::Quarantined {
+        return retry::run(open().await?, job, control, Box::new(progress)).await;
+    }
+    let Some(vacuum) = job.spec.vacuum else {
+        let crew = crew::Crew::gather(open, job, control, Box::new(progress));
+        return crew.await?.run().await;
+    };
+    let (table, limit) = (job.table.clone(), vacuum.dead_tuples);
+    let keeper = vacuum::Keeper::new(open().await?, table, limit, control).await?;
+    let (keeper, control, said) = keeper;
+    let progress = vacuum::with_words(said, progress);
     let crew = crew::Crew::gather(open, job, control, Box::new(progress)).await?;
-    crew.run().await
+    tokio::select! {
+        ended = crew.run() => ended,
+        never = keeper.keep() => match never {},
+    }
 }

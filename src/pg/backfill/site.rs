@@ -4,15 +4,27 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error};
 
 use super::Job;
 use super::range::Part;
+use crate::pg::chunked::ChunkedSession;
 use crate::pg::keyset::{Key, count};
+use crate::run::fault::{Fault, Trouble};
+use crate::run::progress::ASIDE_SHOWN;
 use crate::runbook::TableName;
 
 /// Rows set aside that are named when too many are.
 const NAMED: usize = 3;
+
+/// The newest rows set aside, for people. The errors are clean already.
+pub(super) fn shown(quarantine: &[(Key, String)]) -> Vec<(String, String)> {
+    let newest = quarantine.iter().rev().take(ASIDE_SHOWN);
+    newest
+        .map(|(key, why)| (key.to_string(), why.clone()))
+        .collect()
+}
 
 /// The place of work.
 pub(super) struct Site {
@@ -40,6 +52,11 @@ impl Site {
 
     pub(super) fn quarantined(&self) -> u64 {
         self.quarantine().len() as u64
+    }
+
+    /// The newest of them, for people.
+    pub(super) fn aside(&self) -> Vec<(String, String)> {
+        shown(&self.quarantine())
     }
 
     pub(super) fn is_set_aside(&self, key: &Key) -> bool {
@@ -91,6 +108,30 @@ impl Site {
             })
         });
         Ok(parts.collect())
+    }
+
+    /// Refuses to walk a part whose key is none any more: rows would be walked
+    /// twice or never, and every chunk would sort the table.
+    pub(super) async fn check_key(
+        &self,
+        session: &ChunkedSession,
+        part: &Part,
+    ) -> Result<(), Fault> {
+        let sql = include_str!("sql/key_stands.sql");
+        let key = self.job.table.key.iter();
+        let key: Vec<_> = key.map(|column| column.name.as_str()).collect();
+        let parameters: [&(dyn ToSql + Sync); 2] = [&part.oid, &key];
+        let stands = session.client().query_one(sql, &parameters);
+        if session.run(stands).await?.get("stands") {
+            return Ok(());
+        }
+        let message = format!(
+            "({}) is no key of {} any more: no valid, whole unique index over NOT NULL columns",
+            key.join(", "),
+            part.name,
+        );
+        let hint = "build its index again with CREATE UNIQUE INDEX CONCURRENTLY, then release";
+        Err(Fault::new(Trouble::Changed, message).with_hint(hint))
     }
 
     /// How many pages a part has.

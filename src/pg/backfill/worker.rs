@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::range::{Part, Range, Stage};
 use super::served;
 use super::site::Site;
-use crate::pg::cadence::{Cadence, Control, Pass};
+use crate::pg::cadence::{Cadence, Control, OVERRUN, Pass};
 use crate::pg::chunked::ChunkedSession;
 use crate::pg::keyset::{Key, Ranged, Reach, Stretch, Walk};
 use crate::plan::sql::BackfillSql;
@@ -124,6 +124,7 @@ impl Hand {
     }
 
     async fn equip(&self, part: &Part, site: &Site) -> Result<Statements, Fault> {
+        site.check_key(&self.session, part).await?;
         served::check(&self.session, &site.job, part).await?;
         let sql = BackfillSql::of_part(&site.job.table, &part.name, &site.job.spec);
         let statements = Statements::prepare(self.session.client(), &sql);
@@ -152,9 +153,27 @@ impl Worker {
             Stage::Sweep | Stage::Done => self.sweep_chunk().await,
         };
         match outcome {
-            Ok(()) => Ok(Turn::Done),
+            Ok(()) => {
+                self.suspect().await?;
+                Ok(Turn::Done)
+            }
             Err(failure) => self.recover(failure).await,
         }
+    }
+
+    /// A chunk that took far too long may have lost its index under its feet.
+    async fn suspect(&self) -> Result<(), Fault> {
+        let target = self.site.job.spec.chunk.target;
+        match self.hand.cadence.last_busy() > target * OVERRUN {
+            true => self.check_key().await,
+            false => Ok(()),
+        }
+    }
+
+    async fn check_key(&self) -> Result<(), Fault> {
+        self.site
+            .check_key(&self.hand.session, &self.range.part)
+            .await
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -207,8 +226,16 @@ impl Worker {
         let trouble = failure.fault.message.clone();
         if failure.rows > 0 && is_about_a_row(&failure.fault) {
             self.isolate(failure).await?;
-        } else if self.hand.cadence.conflict(failure.fault).await? == Pass::Stop {
-            return Ok(Turn::Stopped);
+        } else {
+            if matches!(
+                failure.fault.trouble,
+                Trouble::Cancelled | Trouble::Deadline
+            ) {
+                self.check_key().await?;
+            }
+            if self.hand.cadence.conflict(failure.fault).await? == Pass::Stop {
+                return Ok(Turn::Stopped);
+            }
         }
         Ok(Turn::Trouble(trouble))
     }
@@ -254,7 +281,7 @@ impl Statements {
 
 /// Whether it is the data of a row, or what a trigger or a function says to it:
 /// a smaller chunk without that row would pass.
-fn is_about_a_row(fault: &Fault) -> bool {
+pub(super) fn is_about_a_row(fault: &Fault) -> bool {
     // Besides data and constraints: cardinality, external routines, WITH CHECK
     // OPTION, and RAISE in PL/pgSQL.
     let class = fault.sqlstate.as_deref().and_then(|code| code.get(..2));

@@ -15,6 +15,7 @@ mod sizer;
 
 pub use backoff::Backoff;
 pub use pace::{Control, Pacer, Pass, rest};
+pub(in crate::pg) use sizer::OVERRUN;
 pub use sizer::Sizer;
 
 /// Size, pace and patience of one worker.

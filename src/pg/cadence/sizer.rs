@@ -15,7 +15,7 @@ const RECENT: usize = 10;
 /// Most that the size grows from one chunk to the next.
 const GROWTH: f64 = 1.5;
 /// A chunk that took this many targets is an alarm, not a sample.
-const OVERRUN: u32 = 5;
+pub(in crate::pg) const OVERRUN: u32 = 5;
 
 /// The size of the next chunk, from the durations of the last ones.
 #[derive(Debug, Clone)]

@@ -36,11 +36,15 @@ fn copying(state: State, reason: Option<&str>) -> Status {
         chunks: 1,
         quarantined: 0,
         workers: 1,
+        aside: Vec::new(),
         parts: Vec::new(),
         eta_low_s: Some(2100),
         eta_high_s: Some(3300),
         pace: 60,
         reason: reason.map(str::to_owned),
+        whole_ms: 1,
+        lost: Vec::new(),
+        eta_told: Vec::new(),
     });
     status.guards = vec![GuardStatus {
         id: "replica-lag".into(),

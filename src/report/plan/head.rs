@@ -98,6 +98,7 @@ fn permission(permission: Permission) -> &'static str {
         Permission::Waive => "waive",
         Permission::Rollback => "rollback",
         Permission::Sign => "sign",
+        Permission::TakeOver => "take over",
     }
 }
 

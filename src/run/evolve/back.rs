@@ -54,6 +54,10 @@ pub(super) fn stand_before(run: &mut Run, event: &Event, phase: &PhaseId) -> Res
             .tasks
             .retain(|task, _| plan.step(&task.step).is_some_and(|p| p.phase < index)),
     }
+    // Another attempt takes all rows, whatever was taken again of this one.
+    let tasks = &run.tasks;
+    run.reruns
+        .retain(|step, _| tasks.contains_key(&Task::forward(step.clone())));
     let behind = run.boundary_gates(index + 1).map(|(_, gate)| gate);
     let gates: Vec<_> = planned
         .gates

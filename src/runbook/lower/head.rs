@@ -33,6 +33,7 @@ impl Lowering<'_> {
                 .unwrap_or_default(),
             environment,
             channel: cutover.channel.as_ref().map(|text| self.plain(text)),
+            on_disconnect: cutover.on_disconnect.unwrap_or_default(),
         }
     }
 

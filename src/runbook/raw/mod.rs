@@ -19,7 +19,7 @@ pub(crate) use scalar::{Day, DoneWhen, Quantity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Permission, WindowScope};
+use super::{OnDisconnect, Permission, WindowScope};
 
 /// A pgcutover runbook: what is cut over, where, by whom, under which guards,
 /// in which phases.
@@ -70,6 +70,9 @@ pub(crate) struct Cutover {
     pub(crate) environment: Option<At<String>>,
     /// Where people talk.
     pub(crate) channel: Option<At<String>>,
+    /// What follows when the lead's terminal is lost: `"go-on"` without one, or
+    /// `"hold"`. Default: `"go-on"`.
+    pub(crate) on_disconnect: Option<OnDisconnect>,
 }
 
 /// How to reach one database. Never holds a secret.

@@ -27,8 +27,6 @@ const LATER: &[&str] = &[
     "phase.step.parity.canaries",
     "phase.step.parity.same_row.normalise",
     "phase.step.parity.same_row.known",
-    "phase.step.backfill.into",
-    "phase.step.backfill.walk",
     "guard.http",
     "guard.exec",
     "guard.metric",
@@ -42,7 +40,6 @@ const LATER: &[&str] = &[
     "*.critical",
     "*.requires_rehearsal",
     "*.high_risk",
-    "*.on_disconnect",
 ];
 
 /// Refuses and cuts out what later versions bring.

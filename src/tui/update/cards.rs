@@ -50,7 +50,7 @@ pub(super) fn toggle_text(model: &mut Model) {
             CardKind::Advance => no_return,
             CardKind::Waive | CardKind::Resolve | CardKind::Sign => true,
             CardKind::RollBack | CardKind::Unwind => true,
-            CardKind::Release | CardKind::Answer | CardKind::Cancel => false,
+            CardKind::Release | CardKind::Answer | CardKind::Cancel | CardKind::Consent => false,
         };
         card.typing = has_text && !card.typing;
     }
@@ -128,6 +128,10 @@ fn request(card: &Card, snapshot: &Snapshot, answer: Answer) -> Option<Ask> {
             task: run.open_questions().next()?.0.clone(),
             done: answer == Answer::Go,
             how: words?,
+        }),
+        CardKind::Consent => Some(Ask::Consent {
+            to: Some(facts::asks_to_lead(run)?.to_string()),
+            answer,
         }),
         CardKind::Cancel => Some(Ask::Cancel {
             task: facts::running_statement(snapshot)?.clone(),

@@ -33,6 +33,10 @@ pub(super) fn title(scene: &Scene<'_>, kind: CardKind) -> String {
         CardKind::Answer => "answer".into(),
         CardKind::Resolve => "settle what failed or is in doubt".into(),
         CardKind::Cancel => "cancel the running statement".into(),
+        CardKind::Consent => match facts::asks_to_lead(run) {
+            Some(who) => format!("hand the lead over to {who}"),
+            None => "hand the lead over".into(),
+        },
     }
 }
 
@@ -53,6 +57,7 @@ pub(super) fn lines(scene: &Scene<'_>, card: &Card, width: u16) -> Vec<Line<'sta
         CardKind::Answer => answer(&mut page),
         CardKind::Resolve => resolve(&mut page),
         CardKind::Cancel => cancel(&mut page),
+        CardKind::Consent => consent(&mut page),
     }
     page.lines
 }
@@ -62,6 +67,7 @@ pub(super) fn confirming(scene: &Scene<'_>, card: &Card) -> (Tone, String) {
     let keys = match card.kind {
         CardKind::Sign => "y signs GO, n signs NO-GO",
         CardKind::Resolve => "y takes it as done, n tries it again",
+        CardKind::Consent => "y hands over, n keeps the lead",
         _ => "y does it",
     };
     match can::ready(scene.model, card) {
@@ -207,4 +213,19 @@ fn cancel(page: &mut Page<'_, '_>) {
             "a transaction leaves nothing; a concurrent index build leaves an invalid index",
         );
     }
+}
+
+fn consent(page: &mut Page<'_, '_>) {
+    let run = &page.scene.snapshot.run;
+    let Some(who) = facts::asks_to_lead(run) else {
+        return page.say(Tone::Plain, "nobody asks any more");
+    };
+    page.heading("asks to take over");
+    page.say(Tone::Plain, format!("{who}"));
+    page.heading("when you agree");
+    page.say(
+        Tone::Plain,
+        "nothing new starts for 30 s; a chunk under way ends, then the other terminal leads",
+    );
+    page.say(Tone::Plain, "this one watches from then on");
 }

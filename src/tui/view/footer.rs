@@ -1,13 +1,20 @@
 //! The keys that matter now, and the line above them for answers.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::row::Row;
 use super::{Scene, put};
+use crate::reading::elapsed;
+use crate::report::handover;
 use crate::tui::keymap;
 use crate::tui::layout::{self, Panel};
 use crate::tui::theme::Tone;
+
+/// For how long other terminals are told who has taken the lead.
+const LATELY: Duration = Duration::from_secs(120);
 
 /// The newest answer, or what is waited for.
 pub(super) fn message(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
@@ -25,6 +32,11 @@ fn answer(scene: &Scene<'_>) -> Option<Row> {
             .put(notice.tone, scene.theme.glyph(notice.tone));
         return Some(row.gap(1).put(notice.tone, &notice.text));
     }
+    if let (None, Some(text)) = (&model.dialog, of_the_lead(scene)) {
+        let glyph = scene.theme.glyph(Tone::Warn);
+        let row = scene.row().gap(1).put(Tone::Warn, glyph).gap(1);
+        return Some(row.put(Tone::Warn, text));
+    }
     let (_, ask) = model.pending.last()?;
     Some(
         scene
@@ -32,6 +44,17 @@ fn answer(scene: &Scene<'_>) -> Option<Row> {
             .gap(3)
             .put(Tone::Quiet, format!("{}: no answer yet", ask.verb())),
     )
+}
+
+/// Who asks for the lead or, at any other terminal, who has taken it lately.
+fn of_the_lead(scene: &Scene<'_>) -> Option<String> {
+    let lead = scene.snapshot.run.lead.as_ref()?;
+    if scene.snapshot.leads() {
+        let who = lead.asked.as_ref()?;
+        return Some(format!("{} asks to take over the lead: T answers", who.by));
+    }
+    let lately = lead.took_over() && elapsed(lead.mark.at, scene.now) < LATELY;
+    lately.then(|| handover::succeeded(lead))
 }
 
 /// Keys with their words, as many as fit; greyed where they cannot act.

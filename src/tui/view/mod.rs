@@ -24,6 +24,7 @@ mod events;
 mod footer;
 mod gates;
 mod guards;
+mod handover;
 mod identity;
 mod notes;
 mod pane;
@@ -205,6 +206,7 @@ fn pane(scene: &Scene<'_>, panel: Panel, width: u16, rows: usize) -> Pane {
         Panel::Detail => detail::pane(scene, width),
         Panel::Parity => parity::pane(scene, width),
         Panel::Notes => notes::pane(scene, width),
+        Panel::Handover => handover::pane(scene, width),
         _ => Pane::default(),
     }
 }

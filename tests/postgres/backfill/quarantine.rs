@@ -1,7 +1,8 @@
 //! Rows that fail are isolated and set aside; rows that escape are told.
 
-use pgcutover::pg::backfill::Ended;
+use pgcutover::pg::backfill::{Ended, Job};
 use pgcutover::pg::cadence::Control;
+use pgcutover::run::again::Again;
 use pgcutover::run::fault::Trouble;
 use pgcutover::run::progress::BackfillStage;
 use pgcutover::runbook::Writes;
@@ -117,4 +118,68 @@ async fn a_row_that_escapes_is_told_and_never_passed() {
     assert_eq!(wrong(&database).await, 2, "nothing is repaired silently");
     let done = "SELECT count(*) FROM pgcutover.checkpoint WHERE stage = 'done'";
     assert_eq!(ask(&database, done).await, 0);
+}
+
+fn tolerant() -> Job {
+    let mut job = job();
+    job.spec.max_quarantined = 3;
+    job
+}
+
+#[tokio::test]
+async fn rows_in_quarantine_are_tried_again_on_demand() {
+    let database = users(60).await;
+    database.client.batch_execute(POISON).await.unwrap();
+    finish(&database, tolerant()).await;
+    let mend = "UPDATE users SET old = 'mended' WHERE id = 23; DROP TRIGGER refuse ON users";
+    database.client.batch_execute(mend).await.unwrap();
+    let again = Job {
+        round: 1,
+        what: Again::Quarantined,
+        ..tolerant()
+    };
+    let summary = finish(&database, again.clone()).await;
+    assert_eq!(
+        (
+            summary.rows_visited,
+            summary.rows_written,
+            summary.quarantined
+        ),
+        (3, 2, 1)
+    );
+    let left = "SELECT key[1]::bigint FROM pgcutover.quarantine";
+    assert_eq!(ask(&database, left).await, 7);
+    let gone = "DELETE FROM users WHERE id = 7";
+    database.client.batch_execute(gone).await.unwrap();
+    assert_eq!(
+        finish(&database, again).await.quarantined,
+        0,
+        "a row that is gone fails no more"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_transformation_is_made_again_where_it_was_wrong() {
+    let database = users(100).await;
+    finish(&database, job()).await;
+    let spoil = "UPDATE users SET new = 'wrong' WHERE id IN (10, 11, 40, 41)";
+    database.client.batch_execute(spoil).await.unwrap();
+    let key = |id: &str| Some(vec![id.to_owned()]);
+    let again = Job {
+        round: 1,
+        what: Again::Range {
+            low: key("10"),
+            high: key("40"),
+        },
+        ..job()
+    };
+    let summary = finish(&database, again).await;
+    assert_eq!(
+        (summary.rows_visited, summary.rows_written, summary.swept),
+        (30, 2, 30)
+    );
+    let left = "SELECT sum(id)::bigint FROM users WHERE new = 'wrong'";
+    assert_eq!(ask(&database, left).await, 10 + 41);
+    let whole = Job { round: 2, ..job() };
+    assert_eq!(finish(&database, whole).await.rows_written, 2);
 }

@@ -158,7 +158,7 @@ async fn a_former_leads_open_transaction_is_ended_and_leaves_nothing() {
 async fn a_former_leads_statement_outside_a_transaction_is_over_when_the_lease_is_taken() {
     use pgcutover::pg::step::{Record, Sessions, SqlJob, Stop, run};
     use pgcutover::run::event::Task;
-    use pgcutover::runbook::{SqlAction, StepId};
+    use pgcutover::runbook::{Ddl, SqlAction, StepId};
     let scene = scene().await;
     let step = session(&scene.database.dsn, Purpose::Step).await;
     let control = session(&scene.database.dsn, Purpose::Control).await;
@@ -195,7 +195,7 @@ async fn a_former_leads_statement_outside_a_transaction_is_over_when_the_lease_i
         let stop = tokio::sync::watch::Sender::new(Stop::No);
         run(sessions, &job, stop.subscribe(), &|_| {}).await
     });
-    becomes_true(&scene.database.client, &sleeps).await;
+    super::becomes_true(&scene.database.client, &sleeps).await;
     let mut other = lead(&scene.database.dsn).await;
     claim(&mut other, lease, Some("ana's laptop sleeps"))
         .await

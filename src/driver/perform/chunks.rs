@@ -36,7 +36,7 @@ impl Driver {
         };
         let report = self.reporter(task);
         let (sender, control) = watch::channel(self.control(task));
-        self.tasks.start(task, Lever::Pace(sender), async move {
+        self.start_work(task, Lever::Pace(sender), async move {
             let open = move || {
                 let target = target.clone();
                 async move {
@@ -69,7 +69,7 @@ impl Driver {
         };
         let report = self.reporter(task);
         let (sender, control) = watch::channel(self.control(task));
-        self.tasks.start(task, Lever::Pace(sender), async move {
+        self.start_work(task, Lever::Pace(sender), async move {
             let session = match open(&target, Purpose::Parity).await {
                 Ok(session) => session,
                 Err(error) => return Outcome::NotDone(error.fault()),

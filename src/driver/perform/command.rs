@@ -15,7 +15,7 @@ impl Driver {
         let command = command.clone();
         let report = self.reporter(task);
         let (lever, stop) = stop_lever();
-        self.tasks.start(task, lever, async move {
+        self.start_work(task, lever, async move {
             let line = move |line| report(Progress::Exec { line });
             exec::perform(&command, &surroundings, stop, &line).await
         });

@@ -106,8 +106,7 @@ async fn one(
     }
 }
 
-/// Nothing keeps the lease while a statement on its own runs; it is looked at
-/// before each.
+/// The lease is still ours.
 async fn fence(session: &Session, job: &SqlJob) -> Result<(), Fault> {
     let lease: [&(dyn ToSql + Sync); 2] = [&job.lease.run.0, &job.lease.token];
     let fence = include_str!("../sql/fence.sql");

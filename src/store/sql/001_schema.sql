@@ -175,21 +175,31 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
       AND (l.classid::bigint << 32 | l.objid::bigint) = pgcutover.lock_key(p_token)
 $$;
 
--- Ends the sessions that work under a token, those that this login may end.
+-- Ends the sessions that work under a token, those that this login may end, and
+-- waits up to 8 s until they have (55P03 then): what they ran is over.
 CREATE FUNCTION pgcutover.end_holders(p_token text) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder int;
-    ended  int := 0;
+    ended  int[] := '{}';
+    until  timestamptz := clock_timestamp() + interval '8 s';
 BEGIN
     FOR holder IN SELECT pgcutover.holders(p_token) LOOP
         BEGIN
-            ended := ended + pg_terminate_backend(holder)::int;
+            IF pg_terminate_backend(holder) THEN
+                ended := ended || holder;
+            END IF;
         EXCEPTION WHEN insufficient_privilege THEN
             NULL;  -- fenced all the same, only later: when its transaction ends
         END;
     END LOOP;
-    RETURN ended;
+    WHILE EXISTS (SELECT FROM pgcutover.holders(p_token) AS still WHERE still = ANY (ended)) LOOP
+        IF clock_timestamp() > until THEN
+            RAISE EXCEPTION 'sessions of the former lead do not end' USING ERRCODE = '55P03';
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RETURN cardinality(ended);
 END $$;
 
 -- Which of two leads' tokens came first: by timeline, then by epoch.

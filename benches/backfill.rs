@@ -195,6 +195,7 @@ fn job(rows: u64, round: u64) -> Job {
             chunk: Chunking::default(),
             workers: 1,
             max_quarantined: 0,
+            vacuum: None,
             triggers: Triggers::Refuse,
         },
         rows_estimate: rows,

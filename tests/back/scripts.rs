@@ -55,7 +55,7 @@ impl Said {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_line_says_how_it_stands_and_the_code_says_it_too() {
     let mut stage = begin().await;
-    let line = "scripts before expand NOT STARTED Not started. expand is next";
+    let line = "scripts before expand NOT STARTED Nothing has been touched yet. expand is next";
     stage.verb(&["status", "--oneline"]).await.is(0, line);
     stage.ask(&["advance", "expand"]).await;
     stage

@@ -163,6 +163,8 @@ async fn a_run_leaves_its_password_nowhere() {
     );
     stage.vars.push(panic);
     stage.lead_as_it_is();
+    let release = serde_json::json!({"ask": "release"});
+    stage.ask_and_leave(&release).await;
     stage.until_told("told to panic at").await;
     stage.ended().await;
     stage.vars.pop();

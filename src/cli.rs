@@ -9,6 +9,10 @@ use std::str::FromStr;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
+mod keys;
+
+pub use keys::Keys;
+
 /// A terminal command center for live Postgres cutovers.
 #[derive(Debug, Parser)]
 #[command(name = "pgcutover", version, about, max_term_width = 100)]
@@ -303,31 +307,6 @@ pub struct Workers {
     /// Which run.
     #[command(flatten)]
     pub remote: Remote,
-}
-
-/// `LOW..HIGH`, either end open; each end the columns of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// Exclusive.
-    pub low: Option<Vec<String>>,
-    /// Inclusive.
-    pub high: Option<Vec<String>>,
-}
-
-impl FromStr for Keys {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (low, high) = text.split_once("..").ok_or("no `..` between two keys")?;
-        let key = |end: &str| {
-            let parts = end.split(',').map(|part| part.trim().to_owned());
-            (!end.trim().is_empty()).then(|| parts.collect())
-        };
-        match (key(low), key(high)) {
-            (None, None) => Err("one end at least; without `--range` it is all of them".into()),
-            (low, high) => Ok(Self { low, high }),
-        }
-    }
 }
 
 /// `rerun`.

@@ -7,10 +7,12 @@
 //! takes the lead has to know.
 
 pub mod deployment;
+pub mod course;
 pub mod format;
 pub mod grants;
 pub mod handover;
 pub mod oneline;
 pub mod plan;
+pub mod preflight;
 pub mod sentence;
 pub mod status;

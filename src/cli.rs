@@ -4,7 +4,6 @@
 //! `pg_service.conf` or `.pgpass`, never from argv.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};

@@ -21,6 +21,7 @@ fn led(world: &mut World, epoch: i64, by: &str) {
         reason: None,
         from: None,
         ground: Ground::Free,
+        unled_ms: 0,
     });
 }
 
@@ -128,6 +129,7 @@ fn a_take_over_ends_what_was_asked_and_agreed() {
         reason: None,
         from: Some(person("ana")),
         ground: Ground::Consent,
+        unled_ms: 0,
     });
     let lead = world.run.lead.as_ref().unwrap();
     assert!(lead.took_over());

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{course, format};
 use crate::engine::snapshot::Eta;
 use crate::run::event::{
-    Actor, Answer, BackfillSummary, EventKind, Evidence, Ground, Next, ParitySummary, Percent, Rung,
-    Scope, Summary,
+    Actor, Answer, BackfillSummary, EventKind, Evidence, Ground, Next, ParitySummary, Percent,
+    Rung, Scope, Summary,
 };
 
 /// Lost events that a sentence names; the journal has them all.

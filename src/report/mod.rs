@@ -6,8 +6,8 @@
 //! on one line, `deployment` what may be deployed now, `handover` what whoever
 //! takes the lead has to know.
 
-pub mod deployment;
 pub mod course;
+pub mod deployment;
 pub mod format;
 pub mod grants;
 pub mod handover;

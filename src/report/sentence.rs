@@ -6,9 +6,12 @@ use std::time::Duration;
 use super::{course, format};
 use crate::engine::snapshot::Eta;
 use crate::run::event::{
-    Actor, Answer, BackfillSummary, EventKind, Evidence, Ground, Next, ParitySummary, Percent, Rung,
-    Scope, Summary,
+    Actor, Answer, BackfillSummary, EventKind, Evidence, Ground, Next, ParitySummary, Percent,
+    Rung, Scope, Summary,
 };
+
+/// Lost events that a sentence names; the journal has them all.
+const LOST: usize = 5;
 
 /// How much an event or a value matters, quietest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,16 +103,14 @@ fn leading(kind: &EventKind) -> String {
             Answer::NoGo => format!("{by} keeps the lead: {to} asked for it"),
         },
         EventKind::TailLost { lost } => {
-            let tags = lost.iter().map(|event| {
-                let what = sentence(&event.kind);
-                format!("{} {what}", event.seq)
-            });
-            let tags: Vec<_> = tags.collect();
-            format!(
-                "the server has lost {}: {}",
-                format::plural(lost.len() as u64, "event"),
-                tags.join("; ")
-            )
+            let named = lost.iter().take(LOST);
+            let named = named.map(|event| format!("{} {}", event.seq, sentence(&event.kind)));
+            let mut named: Vec<_> = named.collect();
+            if lost.len() > LOST {
+                named.push(format!("and {} more", lost.len() - LOST));
+            }
+            let lost = format::plural(lost.len() as u64, "event");
+            format!("the server has lost {lost}: {}", named.join("; "))
         }
         other => other.tag().replace('_', " "),
     }

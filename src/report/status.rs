@@ -4,10 +4,11 @@
 //! The lead publishes it once a second, so every terminal reads the same words
 //! and figures that are on the lead's screen.
 
+mod attached;
 mod backfill;
 
+pub use attached::AttachedStatus;
 pub use backfill::{BackfillStatus, EtaStatus, LostStatus};
-
 use serde::{Deserialize, Serialize};
 
 use super::format;
@@ -58,6 +59,9 @@ pub struct Status {
     pub gates: Vec<GateStatus>,
     /// The guards, in file order.
     pub guards: Vec<GuardStatus>,
+    /// The other terminals that are attached; `null` where nobody knows.
+    #[serde(default)]
+    pub attached: Option<Vec<AttachedStatus>>,
 }
 
 /// A comparison.
@@ -149,6 +153,7 @@ impl Status {
                 .iter()
                 .map(|view| guard(view, snapshot))
                 .collect(),
+            attached: attached::of(snapshot),
         }
     }
 

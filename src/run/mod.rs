@@ -27,13 +27,13 @@ pub mod proof;
 pub mod words;
 
 use again::Rerun;
+pub use course::Course;
 use deed::Deed;
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
     Verdict,
 };
 use fault::Fault;
-pub use course::Course;
 pub use lead::Lead;
 
 /// Where a run stands.

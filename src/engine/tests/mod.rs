@@ -5,6 +5,7 @@ mod again;
 mod course;
 mod gates;
 mod guards;
+mod leads;
 mod losses;
 mod pacing;
 mod people;

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use self::draft::{About, Draft};
 use self::world::World;
 use super::catalog::Catalog;
-use super::{Preflight, Body, Observed, Phase, Plan, PlannedStep};
+use super::{Body, Observed, Phase, Plan, PlannedStep, Preflight};
 use crate::runbook::{self, Action, ConnectionId, Runbook, Step};
 
 /// Compiles a runbook against the catalog behind each of its connections.

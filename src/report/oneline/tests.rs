@@ -21,6 +21,7 @@ fn status(state: State, verdict: &str) -> Status {
         backfill: None,
         parity: None,
         gates: Vec::new(),
+        attached: None,
         guards: Vec::new(),
     }
 }

@@ -5,8 +5,8 @@ use super::page::Page;
 use crate::plan::{Forecast, LockMode, Plan, PlannedStep, Table, TableSize, Work};
 use crate::report::{format, preflight};
 use crate::runbook::{
-    Action, Backfill, Chunking, Exec, Parity, Probe, Reversal, SqlAction, SqlExpect, StepId, Wait, Walk,
-    Writes,
+    Action, Backfill, Chunking, Exec, Parity, Probe, Reversal, SqlAction, SqlExpect, StepId, Wait,
+    Walk, Writes,
 };
 
 /// Writes a step under its number.
@@ -180,7 +180,10 @@ fn backfill_words(backfill: &Backfill, table: Option<&Table>) -> String {
         }
     };
     let vacuum = backfill.vacuum.map_or(String::new(), |vacuum| {
-        format!("; vacuumed between chunks above {} dead", format::share(vacuum.dead_tuples))
+        format!(
+            "; vacuumed between chunks above {} dead",
+            format::share(vacuum.dead_tuples)
+        )
     });
     format!(
         "{}{only}; {}; {workers}; at most {} rows in quarantine{vacuum}; {proof}",

@@ -50,7 +50,7 @@ async fn a_standby_that_stops_replaying_slows_the_backfill_and_the_account_says_
     stage.cluster.pause_replay().unwrap();
     let throttled = |status: &Status| status.guards[0].state == "throttle";
     stage.status_when("the guard", throttled).await;
-    stage.accepted("pace 100").await;
+    stage.accepted("pace 40").await;
     stage
         .status_when("THROTTLED", slowed_by_lag("THROTTLED"))
         .await;
@@ -71,6 +71,7 @@ async fn a_standby_that_stops_replaying_slows_the_backfill_and_the_account_says_
         backfill.is_none_or(|b| b.reason.as_deref() != Some("replica-lag"))
     };
     stage.status_when("the recovery", recovered).await;
+    stage.accepted("pace 100").await;
     operator::drive_to_the_end(&stage).await;
     let written = lead.exits_with(0).await;
 

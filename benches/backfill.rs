@@ -302,6 +302,7 @@ fn job(rows: u64, attempt: i32) -> Job {
             chunk: Chunking::default(),
             workers: 1,
             max_quarantined: 0,
+            vacuum: None,
             triggers: Triggers::Refuse,
         },
         rows_estimate: rows,

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 mod keys;
@@ -156,7 +157,7 @@ pub struct Run {
     #[arg(long)]
     pub headless: bool,
     /// Take the lease from a lead that still holds it, with this reason
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
     pub take_over: Option<String>,
     /// How the screen looks.
     #[command(flatten)]
@@ -192,7 +193,7 @@ pub struct TakeOver {
     #[command(flatten)]
     pub remote: Remote,
     /// Take it from a lead that is alive, whatever they want; stays visible for ever
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub reason: Option<String>,
     /// Without a reason: how long to wait for the lead's consent, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -264,6 +265,9 @@ pub struct Status {
     /// With --wait: give up after this long, such as 90s or 2h, with exit code 1
     #[arg(long, value_name = "DURATION", requires = "wait")]
     pub timeout: Option<String>,
+    /// What whoever takes the lead has to know: the handover card
+    #[arg(long, conflicts_with_all = ["json", "oneline", "wait", "deploy"])]
+    pub handover: bool,
     /// Tell whether this version of this application may be deployed now: 0 it
     /// may, 1 it may not, 2 the runbook does not say
     #[arg(long, num_args = 2, value_names = ["APP", "VERSION"],

@@ -5,6 +5,7 @@
 
 mod again;
 mod clients;
+mod company;
 mod doubt;
 mod elsewhere;
 mod full;

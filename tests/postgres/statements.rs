@@ -59,6 +59,7 @@ fn awkward() -> (Table, Backfill, Parity) {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     };
     let parity = Parity {

@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::Exit;
-use super::remote::{Seen, find};
+use super::attach::glance;
+use super::remote::{Seen, address, find};
+use super::{Exit, lead};
 use crate::cli;
 use crate::driver::publish::blank;
 use crate::engine::posture::{self, Standing};
 use crate::engine::snapshot::{Link, State};
 use crate::pg::session::Purpose;
+use crate::report::handover;
 use crate::report::status::Status;
 use crate::run::{Outcome, Run};
 use crate::store::{lease, status};
@@ -37,6 +39,7 @@ pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
     match (&args.deploy, &args.wait) {
         (Some(words), _) => deploy::show(args, words).await,
         (None, Some(wanted)) => wait::show(args, wanted).await,
+        (None, None) if args.handover => hand_over(args).await,
         (None, None) => {
             let seen = find(&args.remote, Purpose::Observer).await?;
             let status = picture(&seen).await?;
@@ -44,6 +47,16 @@ pub(super) async fn show(args: &cli::Status) -> color_eyre::Result<Exit> {
             Ok(exit_of(&seen.run, &status))
         }
     }
+}
+
+/// The handover card, as an attached terminal would show it.
+async fn hand_over(args: &cli::Status) -> color_eyre::Result<Exit> {
+    let seen = find(&args.remote, Purpose::Observer).await?;
+    let snapshot = glance(address(&args.remote)?, seen).await?;
+    for line in handover::lines(&snapshot) {
+        writeln!(io::stdout(), "{}", clean(&line))?;
+    }
+    Ok(lead::exit_of(&snapshot))
 }
 
 fn print(args: &cli::Status, status: &Status) -> io::Result<()> {

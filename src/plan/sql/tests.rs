@@ -44,6 +44,7 @@ fn backfill(filter: Option<&str>) -> Backfill {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, DoneWhen, Entries};
+use super::{At, DoneWhen, Entries, Quantity};
 use crate::runbook::{Enter, Existing, Triggers, Walk};
 
 /// A stretch between two boundaries.
@@ -139,6 +139,16 @@ pub(crate) struct Backfill {
     pub(crate) max_quarantined: Option<At<u64>>,
     /// Whether the table's own triggers may fire: `"refuse"` (the default) or `"fire"`.
     pub(crate) triggers: Option<Triggers>,
+    /// In place: vacuums the table between chunks, to bound its growth. Default: never.
+    pub(crate) vacuum: Option<At<Vacuum>>,
+}
+
+/// When a backfill's table is vacuumed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vacuum {
+    /// Above this dead share of its tuples, such as 0.2 or `"20%"`.
+    pub(crate) dead_tuples: At<Quantity>,
 }
 
 /// A table that rows are copied into.

@@ -40,7 +40,6 @@ const LATER: &[&str] = &[
     "*.critical",
     "*.requires_rehearsal",
     "*.high_risk",
-    "*.on_disconnect",
 ];
 
 /// Refuses and cuts out what later versions bring.

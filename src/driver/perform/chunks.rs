@@ -33,9 +33,7 @@ impl Driver {
                 // there say that all is done.
                 (Direction::Back, _) => -1,
                 (Direction::Forward, None) => 0,
-                (Direction::Forward, Some(again)) => {
-                    i32::try_from(again.round).unwrap_or(i32::MAX)
-                }
+                (Direction::Forward, Some(again)) => i32::try_from(again.round).unwrap_or(i32::MAX),
             },
             what: again.map_or(Again::Whole, |again| again.what.clone()),
             rows_estimate: self.rows_estimate(&table),

@@ -114,7 +114,7 @@ CREATE TABLE pgcutover.checkpoint (
     run_id        text NOT NULL,
     step          text NOT NULL,
     attempt       int  NOT NULL,          -- of the phase
-    round         int  NOT NULL DEFAULT 0, -- 0, then each rerun of the step
+    round         int  NOT NULL DEFAULT 0, -- 0, then each rerun of the step; -1 is its undo
     range         int  NOT NULL,
     part          bigint NOT NULL,        -- oid of the table, or of a partition
     stage         text NOT NULL,          -- copy, sweep, done

@@ -37,7 +37,7 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
         )
         .gap(2)
         .put(Tone::Plain, lead(scene, place.width))
-        .put(Tone::Quiet, watching(scene));
+        .put(Tone::Quiet, watching(scene, place.width));
     let clock = format!("{}Z", format::clock(scene.now));
     let right = match scene.model.old() {
         Some(age) => scene
@@ -83,14 +83,14 @@ fn lead(scene: &Scene<'_>, width: u16) -> String {
         _ => format!("you {user}"),
     };
     match snapshot.terminal {
-        Terminal::Lead => format!("LEAD {user}"),
+        Terminal::Lead => format!("LEAD {user} (you)"),
         Terminal::Operator => format!("{lead}, {you} operate"),
         Terminal::Observer => format!("{lead}, {you} watch"),
     }
 }
 
 /// The others: an attached terminal does not count itself.
-fn watching(scene: &Scene<'_>) -> String {
+fn watching(scene: &Scene<'_>, width: u16) -> String {
     // What is wrong needs the room.
     if scene.model.old().is_some() || scene.snapshot.state == State::NoLead {
         return String::new();
@@ -98,6 +98,7 @@ fn watching(scene: &Scene<'_>) -> String {
     let attended = scene.snapshot.attended().value().map_or(0, Vec::len);
     match attended.saturating_sub(usize::from(!scene.snapshot.leads())) {
         0 => String::new(),
+        n if width < 100 => format!(" +{n}"),
         n => format!(" +{n} watching"),
     }
 }

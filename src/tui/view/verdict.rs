@@ -48,14 +48,12 @@ fn unheard(scene: &Scene<'_>) -> bool {
 fn sentence(scene: &Scene<'_>) -> String {
     match (&scene.snapshot.link, scene.model.old()) {
         (Link::Down { error, .. }, Some(age)) => {
-            format!(
-                "no journal for {}, below is the past: {error}",
-                format::age(age)
-            )
+            let age = format::age(age);
+            format!("Postgres not reached for {age} ({error}); below is the past")
         }
         (Link::Up, Some(age)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {
             let (said, age) = (&scene.snapshot.verdict, format::age(age));
-            format!("{said} Its last words are {age} old.")
+            format!("{said} Heard {age} ago.")
         }
         (Link::Up, Some(age)) => {
             let who = if unheard(scene) {

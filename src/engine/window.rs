@@ -100,10 +100,19 @@ mod tests {
     fn a_closed_window_says_when_it_opens() {
         let window = window(Vec::new());
         let opens = |text: &str| Some(format!("opens {text} Europe/Berlin"));
-        assert_eq!(says(&window, "2026-03-03T07:59:59Z"), opens("Mar 3 08:00Z, Tue 09:00"));
+        assert_eq!(
+            says(&window, "2026-03-03T07:59:59Z"),
+            opens("Mar 3 08:00Z, Tue 09:00")
+        );
         assert_eq!(says(&window, "2026-03-03T08:00:00Z"), None);
-        assert_eq!(says(&window, "2026-03-03T15:00:00Z"), opens("Mar 4 08:00Z, Wed 09:00"));
-        assert_eq!(says(&window, "2026-03-05T15:00:00Z"), opens("Mar 10 08:00Z, Tue 09:00"));
+        assert_eq!(
+            says(&window, "2026-03-03T15:00:00Z"),
+            opens("Mar 4 08:00Z, Wed 09:00")
+        );
+        assert_eq!(
+            says(&window, "2026-03-05T15:00:00Z"),
+            opens("Mar 10 08:00Z, Tue 09:00")
+        );
     }
 
     #[test]

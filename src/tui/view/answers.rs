@@ -125,7 +125,7 @@ fn nobody_waits(scene: &Scene<'_>, room: u16) -> Answer {
             (true, _) => (Tone::Good, "not by locks: 0 behind us".into()),
         };
     }
-    const NO_WAITS: &str = "no waits; ";
+    const NO_WAITS: &str = "0 wait; ";
     let left = room.saturating_sub(NO_WAITS.len() as u16);
     match stands::words(&snapshot.run, left) {
         Some(stand) => (Tone::Note, format!("{NO_WAITS}{stand}")),
@@ -216,7 +216,7 @@ fn ends(snapshot: &Snapshot, task: &Task, running: &Running) -> (u8, String) {
     let step = snapshot.run.plan.step(&task.step).map(|place| place.step);
     let action = step.and_then(|step| facts::action(step, task.direction));
     match (action, &running.progress) {
-        (Some(Action::Backfill(_)), _) if is_parked(running) => (0, "at once, no chunk runs".into()),
+        (Some(Action::Backfill(_)), _) if is_parked(running) => (0, "at once, no chunk".into()),
         (Some(Action::Backfill(_)), Some(Progress::Backfill(p)))
             if p.last_chunk > Duration::ZERO =>
         {

@@ -4,6 +4,7 @@
 use ratatui::text::Line;
 
 use super::Scene;
+use super::production::OLD;
 use super::row::{Row, bar};
 use crate::engine::snapshot::{BackfillView, State};
 use crate::report::format;
@@ -94,7 +95,7 @@ fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
         }
         (None, None) => row.put(Tone::Plain, pace.effective.to_string()),
     };
-    let mut row = row.put(Tone::Quiet, format!(": you {}", pace.ceiling));
+    let mut row = row.put(Tone::Quiet, format!(": {} {}", whose(scene), pace.ceiling));
     for (who, taken) in &pace.taken {
         let left = Percent(100 - taken.0.min(100));
         row = row.put(Tone::Warn, format!(", {who} {left}"));
@@ -108,17 +109,27 @@ fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
         0 | 1 => row,
         several => row.put(Tone::Plain, format!(", {several} workers")),
     };
-    let wal = scene.snapshot.readings.wal_rate.value();
-    let wal = wal.map_or("unknown".into(), |rate| {
-        format!("{}/s", format::bytes(*rate))
+    let reading = &scene.snapshot.readings.wal_rate;
+    let old = reading.age(scene.now).is_some_and(|age| age >= OLD);
+    let wal = reading.value().map_or("unknown".into(), |rate| {
+        let was = if old { "was " } else { "" };
+        format!("{was}{}/s", format::bytes(*rate))
     });
-    let wal = scene.row().put(Tone::Quiet, "  server wal ").put(Tone::Plain, wal);
+    let wal = scene
+        .row()
+        .put(Tone::Quiet, "  server wal ")
+        .put(Tone::Plain, wal);
     // The charts have it too: it is left out rather than cut.
     if row.width() + wal.width() <= width {
         row.join(wal)
     } else {
         row
     }
+}
+
+/// Whose the ceiling is: that of whoever leads.
+fn whose(scene: &Scene<'_>) -> &'static str {
+    if scene.snapshot.leads() { "you" } else { "set" }
 }
 
 fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {

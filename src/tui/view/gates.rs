@@ -76,7 +76,7 @@ fn closed_window(scene: &Scene<'_>, width: u16) -> Option<Row> {
         .cell(Tone::Warn, "CLOSED", 13)
         .cell(Tone::Plain, "the window", 18)
         .gap(1)
-        .cell(Tone::Plain, why, width.saturating_sub(38));
+        .cell(Tone::Plain, why, width.saturating_sub(37));
     (!told && snapshot.run.rollback.is_none()).then_some(row)
 }
 
@@ -154,7 +154,11 @@ fn brief(scene: &Scene<'_>, first: Option<&&GateView>, met: usize, of: usize) ->
             );
             row.put(tone(evidence.verdict), text)
         }
-        _ => row.put(Tone::Good, "all open"),
+        _ => match closed_window(scene, scene.model.size.0) {
+            Some(closed) => closed,
+            None if of == 0 => row.put(Tone::Quiet, "none stands here"),
+            None => row.put(Tone::Good, "all open"),
+        },
     }
 }
 

@@ -83,6 +83,7 @@ fn lead(scene: &Scene<'_>, width: u16) -> String {
         _ => format!("you {user}"),
     };
     match snapshot.terminal {
+        Terminal::Lead if width < 72 => format!("LEAD {user}"),
         Terminal::Lead => format!("LEAD {user} (you)"),
         Terminal::Operator => format!("{lead}, {you} operate"),
         Terminal::Observer => format!("{lead}, {you} watch"),

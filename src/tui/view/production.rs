@@ -36,8 +36,14 @@ pub(super) fn answer(scene: &Scene<'_>, room: u16) -> (Tone, String) {
         (false, _) => (row.tone, trouble(scene, row, room)),
         (true, Some(_)) => (Tone::Good, well(row, None, room)),
         (true, None) => match reason_is_given(scene) {
-            true => (Tone::Note, well(row, Some(("see the reason", "reason")), room)),
-            false => (Tone::Plain, well(row, Some(("no app signal", "app ?")), room)),
+            true => (
+                Tone::Note,
+                well(row, Some(("see the reason", "reason")), room),
+            ),
+            false => (
+                Tone::Plain,
+                well(row, Some(("no app signal", "app ?")), room),
+            ),
         },
     }
 }
@@ -114,5 +120,8 @@ fn passed(scene: &Scene<'_>, row: &Watched) -> Option<String> {
     let limit = |rung| guard::limit(planned, rung).filter(|limit| value > *limit);
     let rungs = [Rung::Hold, Rung::Stall, Rung::Throttle].into_iter();
     let reached = rungs.filter(|rung| *rung <= view.rung);
-    reached.filter_map(limit).next().map(|at| view.unit.show(at))
+    reached
+        .filter_map(limit)
+        .next()
+        .map(|at| view.unit.show(at))
 }

@@ -49,7 +49,7 @@ fn sentence(scene: &Scene<'_>) -> String {
     match (&scene.snapshot.link, scene.model.old()) {
         (Link::Down { error, .. }, Some(age)) => {
             let age = format::age(age);
-            format!("Postgres not reached for {age} ({error}); below is the past")
+            format!("Postgres not reached for {age}, below is old: {error}")
         }
         (Link::Up, Some(age)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {
             let (said, age) = (&scene.snapshot.verdict, format::age(age));

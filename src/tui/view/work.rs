@@ -102,6 +102,7 @@ fn task_pane(scene: &Scene<'_>, task: &Task, step: &PlannedStep, width: u16) -> 
     let paused = snapshot.run.pause.is_some() && matches!(action, Some(Action::Backfill(_)));
     let state = match running {
         _ if snapshot.state == State::NoLead => "left where it was",
+        Some(_) if scene.model.old().is_some() => "was running",
         Some(running) if running.stopping => "stopping",
         Some(_) if snapshot.state == State::Holding => "stopping",
         Some(_) if snapshot.state == State::Held => "held",
@@ -171,7 +172,11 @@ fn since(scene: &Scene<'_>, running: Option<&Running>, record: Option<&Record>) 
         .map(|r| r.since)
         .or_else(|| record.map(|r| r.started_at));
     let begun = since.map(|at| format!("begun {}", ago(scene, at)));
-    [begun, stopped(scene)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [begun, stopped(scene)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn ago(scene: &Scene<'_>, at: Timestamp) -> String {
@@ -184,7 +189,10 @@ fn ago(scene: &Scene<'_>, at: Timestamp) -> String {
 /// Since when a person or a guard keeps it from going on.
 fn stopped(scene: &Scene<'_>) -> Option<String> {
     let run = &scene.snapshot.run;
-    let stalls = run.guards.values().filter(|guard| guard.rung >= Rung::Stall);
+    let stalls = run
+        .guards
+        .values()
+        .filter(|guard| guard.rung >= Rung::Stall);
     let (word, at) = match (&run.hold, &run.pause, scene.snapshot.state) {
         (Some(hold), ..) => ("held", hold.at),
         (None, Some(pause), State::Paused) => ("paused", pause.at),
@@ -300,8 +308,14 @@ fn boundary(scene: &Scene<'_>, next: Option<&crate::plan::Phase>, width: u16) ->
     );
     let mut irreversible = phase.steps.iter();
     let last = irreversible.find(|s| matches!(s.reversal(), Reversal::Irreversible(_)));
-    let last = last.map_or(String::new(), |step| format!(". NO UNDO after {}", step.id()));
-    let row = scene.row().gap(1).put(Tone::Note, text).put(Tone::Bad, last);
+    let last = last.map_or(String::new(), |step| {
+        format!(". NO UNDO after {}", step.id())
+    });
+    let row = scene
+        .row()
+        .gap(1)
+        .put(Tone::Note, text)
+        .put(Tone::Bad, last);
     rows.insert(0, row.fit(width).into());
     if let (Some(notes), false) = (&phase.notes, first) {
         let notes = format!("{}: {notes}", phase.id);

@@ -74,6 +74,7 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
 fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
     guard::settle(run, memory, now, decision);
     throttle::settle(run, memory, decision);
+    eta::settle(run, memory, now, decision);
     soak::settle(run, memory, now, decision);
     gate::settle(run, memory, now, decision);
     if decision.events.is_empty() {

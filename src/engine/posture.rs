@@ -400,7 +400,7 @@ fn guards(run: &Run, memory: &Memory) -> Vec<GuardView> {
 
 fn backfill(run: &Run, memory: &Memory, now: Timestamp) -> Option<BackfillView> {
     let (task, progress) = memory.meter.newest()?;
-    run.record(task)?;
+    let course = run.course(task, now)?;
     let pace = throttle::pace(run, memory);
     let held = run.hold.is_some() || run.pause.is_some();
     let moving = !held && pace.effective > Percent::ZERO && memory.performs(task);
@@ -411,5 +411,6 @@ fn backfill(run: &Run, memory: &Memory, now: Timestamp) -> Option<BackfillView> 
         eta: memory.meter.eta(now).filter(|_| moving),
         pace,
         elapsed: memory.meter.elapsed(now),
+        course,
     })
 }

@@ -37,7 +37,7 @@ use std::time::Duration;
 use super::deed::Deed;
 use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
-    Evidence, GuardRecord, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, lead,
+    Evidence, GuardRecord, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, course, lead,
 };
 use crate::run::event::Actor;
 use crate::runbook::PhaseId;
@@ -116,6 +116,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         placed_at: event.at,
         rolled_back: std::collections::BTreeMap::new(),
         tasks: std::collections::BTreeMap::new(),
+        courses: std::collections::BTreeMap::new(),
         gates: std::collections::BTreeMap::new(),
         guards: std::collections::BTreeMap::new(),
         hold: None,
@@ -125,6 +126,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         pace: PaceRecord {
             pace: Percent::FULL,
             reasons: Vec::new(),
+            by: None,
         },
         reruns: std::collections::BTreeMap::new(),
         rollback: None,
@@ -147,11 +149,14 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
             got: event.seq,
         });
     }
+    let courses = course::credited(run, event);
     apply(run, event).map_err(|why| Illegal::Transition {
         seq: event.seq,
         kind: event.kind.tag(),
         why,
     })?;
+    run.courses = courses;
+    course::follow(run, event);
     run.head = event.seq;
     run.head_hash.clone_from(&event.hash);
     run.last_at = event.at;
@@ -209,10 +214,11 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         EventKind::Resumed { .. } => run.pause = None,
         EventKind::PaceSet { pace, .. } => run.ceiling = *pace,
         EventKind::WorkersSet { workers, .. } => run.workers = Some(*workers),
-        EventKind::PaceChanged { pace, reasons } => {
+        EventKind::PaceChanged { pace, reasons, by } => {
             run.pace = PaceRecord {
                 pace: *pace,
                 reasons: reasons.clone(),
+                by: by.clone(),
             };
         }
         EventKind::GateChanged { evidence } => note_gate(run, evidence),
@@ -252,7 +258,10 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         }
         EventKind::PhaseRolledBack { phase } => stand_before(run, event, phase)?,
         // What was lost is not a fact any more; the doubts that follow are.
-        EventKind::LinkRestored { .. } | EventKind::TailLost { .. } => {}
+        EventKind::LinkRestored { .. }
+        | EventKind::TailLost { .. }
+        // `course` follows it.
+        | EventKind::EtaTold { .. } => {}
         EventKind::Finished => {
             if run.boundary() != run.plan.phases().len() || run.next_step().is_some() {
                 return Err("phases are left".into());

@@ -15,6 +15,7 @@ use crate::plan::{Phase, Plan, PlannedStep};
 use crate::runbook::{At, Gate, GateId, GuardId, PhaseId, RoleId, StepId};
 
 pub mod again;
+pub mod course;
 pub mod deed;
 pub mod event;
 pub mod evolve;
@@ -26,6 +27,7 @@ pub mod proof;
 pub mod words;
 
 use again::Rerun;
+pub use course::Course;
 use deed::Deed;
 use event::{
     Actor, Answer, Direction, Evidence, Next, Percent, RunId, Rung, Scope, Seq, Summary, Task,
@@ -67,6 +69,8 @@ pub struct Run {
     pub rolled_back: BTreeMap<PhaseId, u32>,
     /// Facts about tasks of each phase's current attempt.
     pub tasks: BTreeMap<Task, Record>,
+    /// How the backfills among them have gone.
+    pub courses: BTreeMap<Task, Course>,
     /// What gates last said.
     pub gates: BTreeMap<GateId, GateRecord>,
     /// Where guards stand.
@@ -185,6 +189,8 @@ pub struct PaceRecord {
     pub pace: Percent,
     /// Why, worst first.
     pub reasons: Vec<String>,
+    /// The guard that takes most.
+    pub by: Option<GuardId>,
 }
 
 /// The way back, while it is being taken.

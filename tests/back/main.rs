@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod clients;
+mod company;
 mod doubt;
 mod elsewhere;
 mod full;

@@ -36,27 +36,6 @@ async fn fingerprint(client: &Client) -> String {
     client.query_one(&hash, &[]).await.unwrap().get(0)
 }
 
-/// No session of ours, no lock, no command.
-async fn nothing_is_left(stage: &Stage) {
-    let client = stage.connect().await;
-    let ours =
-        "SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgcutover:%')
-        + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')";
-    until("the end of our sessions", async || {
-        let left: i64 = client.query_one(ours, &[]).await.unwrap().get(0);
-        (left == 0).then_some(())
-    })
-    .await;
-    let home = format!("HOME={}", stage.home().display());
-    let children = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let environment = std::fs::read(path.join("environ")).ok()?;
-        let environment = String::from_utf8_lossy(&environment).into_owned();
-        environment.contains(&home).then_some(path)
-    });
-    assert_eq!(children.count(), 0, "processes in the stage's home");
-}
-
 /// From another process it goes on and to the end; the one that was stopped comes
 /// back, and finds that it leads no more.
 async fn goes_on_without(mut stage: Stage, former: Lead, next: Lead, ground: Ground) {
@@ -93,10 +72,13 @@ async fn goes_on_without(mut stage: Stage, former: Lead, next: Lead, ground: Gro
     let before = fingerprint(&client).await;
     former.signal("CONT");
     let written = former.exits_with(1).await;
-    assert!(written.contains("bo leads from"), "{written}");
+    assert!(
+        written.contains("bo took the lead from postgres"),
+        "{written}"
+    );
     assert_eq!(fingerprint(&client).await, before, "a stale write landed");
     drop(client);
-    nothing_is_left(&stage).await;
+    evidence::nothing_is_left(&stage).await;
 }
 
 /// A run under clients, its lead told to stop at a seam.
@@ -189,7 +171,10 @@ async fn a_lead_hands_over_when_it_agrees_and_keeps_it_when_not() {
     .await;
     stage.accepted("consent").await;
     let written = first.exits_with(1).await;
-    assert!(written.contains("bo leads from"), "{written}");
+    assert!(
+        written.contains("bo took the lead from postgres"),
+        "{written}"
+    );
     stage
         .status_when("bo's picture", |status: &Status| {
             status
@@ -199,6 +184,17 @@ async fn a_lead_hands_over_when_it_agrees_and_keeps_it_when_not() {
         })
         .await;
     operator::drive_up_to(&stage, "read-switch").await;
+    let card = stage.verb("status --handover").await;
+    assert_eq!(card.code, Some(0), "{card:?}");
+    assert!(
+        card.out
+            .contains("bo took the lead from postgres, who agreed"),
+        "{card:?}"
+    );
+    assert!(
+        card.out.contains("next         advance into read-switch"),
+        "{card:?}"
+    );
     bo.kill().await;
     let taken = |kind: &EventKind| {
         matches!(
@@ -210,5 +206,5 @@ async fn a_lead_hands_over_when_it_agrees_and_keeps_it_when_not() {
         )
     };
     stage.journal_with("the ground", taken).await;
-    nothing_is_left(&stage).await;
+    evidence::nothing_is_left(&stage).await;
 }

@@ -219,7 +219,8 @@ proptest! {
             if let Some(deed) = behind {
                 let told = company.replies(asked.id);
                 let told = matches!(told.first(), Some(Reply::Refused(why))
-                    if why.starts_with(&format!("{} {}", deed.by, deed.did)));
+                    if why.starts_with(&format!("{} {}", deed.by, deed.did))
+                        || why == "the run has ended");
                 prop_assert!(told, "{:?} after {:?}", asked.ask, deed);
             }
         }

@@ -1,6 +1,8 @@
 //! Owns the taking of a lease, free or somebody's; never keeps it alive, nor
 //! decides whether it may be taken ([`super::claim`]).
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Error};
 
 use super::claim::{Claim, Finding, judge};
@@ -71,6 +73,7 @@ pub async fn take(session: &mut Session, claim: &Claim<'_>) -> Result<Taken, Tak
             holder: lead.holder.clone(),
             ground: Ground::Free,
             reason: moved.clone(),
+            silence: lead.silence,
         };
         match judge(&lead, claim) {
             Finding::Busy => return Err(TakeError::Busy(lead)),
@@ -111,6 +114,7 @@ pub async fn retake(session: &mut Session, lease: &Lease) -> Result<Taken, TakeE
         holder: lead.holder.clone(),
         ground: Ground::Moved,
         reason: moved.clone(),
+        silence: lead.silence,
     };
     match replace_lease(session, &lease.run, &lease.host, &former).await? {
         Some(lease) => Ok(Taken { lease, moved }),
@@ -124,6 +128,7 @@ struct Former {
     holder: String,
     ground: Ground,
     reason: Option<String>,
+    silence: Duration,
 }
 
 /// [`replace`], with its error by what comes next.
@@ -191,5 +196,6 @@ fn taken(lease: &Lease, former: Option<&Former>) -> EventKind {
         reason: former.and_then(|former| former.reason.clone()),
         from: former.map(|former| Actor::Person(former.holder.clone())),
         ground: former.map_or(Ground::Free, |former| former.ground),
+        unled_ms: former.map_or(0, |former| former.silence.as_millis() as u64),
     }
 }

@@ -128,7 +128,7 @@ CREATE TABLE pgcutover.checkpoint (
     chunks        bigint NOT NULL DEFAULT 0,
     chunk_rows    int    NOT NULL,        -- the size that the next chunk starts from
     busy_ms       bigint NOT NULL DEFAULT 0,
-    saves         bigint NOT NULL DEFAULT 0, -- counts; a chunk that another one overtook cannot commit
+    saves         bigint NOT NULL DEFAULT 0, -- counts: one that another chunk overtook raises (saved_one)
     identity      json   NOT NULL,        -- server and collation versions that keys compare by
     started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -173,13 +173,6 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.pid <> pg_backend_pid()
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND (l.classid::bigint << 32 | l.objid::bigint) = pgcutover.lock_key(p_token)
-$$;
-
--- Whether anybody works under a run's lease now: for whoever EXECUTE is granted,
--- without letting them see the token.
-CREATE FUNCTION pgcutover.attended(p_run text) RETURNS boolean
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pgcutover.lease l, pgcutover.holders(l.token) WHERE l.run_id = p_run)
 $$;
 
 -- Ends the sessions that work under a token, those that this login may end.
@@ -238,6 +231,17 @@ BEGIN
     PERFORM 1 FROM pgcutover.lease WHERE run_id = p_run AND token = p_token FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the lease of run % is held by another lead', p_run USING ERRCODE = 'PGC01';
+    END IF;
+END $$;
+
+-- Raises PGC04 unless one checkpoint was saved, so that the chunk around it cannot
+-- commit, whatever is on its way behind.
+CREATE FUNCTION pgcutover.saved_one(p_rows bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_rows IS DISTINCT FROM 1 THEN
+        RAISE EXCEPTION 'the checkpoint is not where this worker left it: an earlier chunk has arrived'
+            USING ERRCODE = 'PGC04';
     END IF;
 END $$;
 

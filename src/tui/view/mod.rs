@@ -30,6 +30,7 @@ mod identity;
 mod notes;
 mod pane;
 mod parity;
+mod people;
 mod production;
 mod rail;
 mod row;
@@ -217,6 +218,7 @@ fn pane(scene: &Scene<'_>, panel: Panel, width: u16, rows: usize) -> Pane {
         Panel::Detail => detail::pane(scene, width),
         Panel::Parity => parity::pane(scene, width),
         Panel::Notes => notes::pane(scene, width),
+        Panel::People => people::pane(scene, width),
         Panel::Handover => handover::pane(scene, width),
         _ => Pane::default(),
     }

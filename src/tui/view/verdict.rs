@@ -51,9 +51,9 @@ fn sentence(scene: &Scene<'_>) -> String {
             let age = format::age(age);
             format!("Postgres not reached for {age}, below is old: {error}")
         }
-        (Link::Up, Some(age)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {
-            let (said, age) = (&scene.snapshot.verdict, format::age(age));
-            format!("{said} Heard {age} ago.")
+        // Nobody could have said anything newer.
+        (Link::Up, Some(_)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {
+            scene.snapshot.verdict.clone()
         }
         (Link::Up, Some(age)) => {
             let who = if unheard(scene) {

@@ -51,7 +51,7 @@ pub(super) fn pane(scene: &Scene<'_>, width: u16) -> Pane {
         },
         note: match facts::to_sign(snapshot).len() {
             0 => String::new(),
-            _ => "s signs for the seat".into(),
+            _ => "s signs".into(),
         },
         brief: Some(
             brief(scene, sorted.first(), met, gates.len())

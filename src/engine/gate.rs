@@ -113,7 +113,15 @@ fn judge_condition(
     now: Timestamp,
 ) -> (Verdict, String) {
     match &gate.condition {
-        Condition::Sql { .. } => judge_sample(memory, gate, now),
+        Condition::Sql { .. } => match judge_sample(memory, gate, now) {
+            // What leads out of a phase cannot fail before the phase is done.
+            (Verdict::NoGo, why)
+                if gate.at == At::Exit && !steps_before_are_done(run, phase, gate) =>
+            {
+                (Verdict::Pending, why)
+            }
+            judged => judged,
+        },
         Condition::Parity(parity) => judge_parity(run, parity, now),
         Condition::Signoff { seats, valid_for } => {
             judge_signoff(run, phase, gate, seats, *valid_for, now)
@@ -216,10 +224,7 @@ fn judge_signoff(
         }
     }
     if !missing.is_empty() {
-        (
-            Verdict::Pending,
-            format!("waits for {}", missing.join(", ")),
-        )
+        (Verdict::Pending, waits_for(run, &missing))
     } else if !expired.is_empty() {
         let why = format!(
             "{} signed more than {} ago",
@@ -230,6 +235,17 @@ fn judge_signoff(
     } else {
         (Verdict::Go, format!("{} signed", join(seats)))
     }
+}
+
+/// The seats that have not answered; a single one with who may sit on it.
+fn waits_for(run: &Run, seats: &[&str]) -> String {
+    let [seat] = seats else {
+        return format!("waits for seats {}", seats.join(", "));
+    };
+    let mut roles = run.plan.body.roles.iter();
+    let members = roles.find(|role| role.id.as_str() == *seat);
+    let members = members.map(|role| role.members.join(", "));
+    format!("waits for seat {seat}: {}", members.unwrap_or_default())
 }
 
 fn newest_answer<'a>(

@@ -11,7 +11,7 @@ use super::memory::Memory;
 use super::proceed;
 use super::snapshot::{BackfillView, GateView, GuardView, Link, Running, Snapshot, State};
 use super::{gate, guard, rollback, throttle, window};
-use crate::run::event::{Percent, Rung, Task};
+use crate::run::event::{Event, EventKind, Percent, Rung, Task};
 use crate::run::{Mark, Outcome, Place, Run, TaskState};
 use crate::runbook::{Action, Condition, Gate, WindowScope};
 
@@ -134,7 +134,7 @@ pub fn verdict(
             Link::Down { error, .. } => format!("No link to the journal: {error}"),
             Link::Up => "Reconnecting.".into(),
         },
-        State::NoLead => "Nobody leads this run: start it again, or take over.".into(),
+        State::NoLead => "Nobody leads: `pgcutover run` or `take-over`.".into(),
         State::Stuck | State::InDoubt => open_question(run),
         State::RollingBack => rolling_back(run),
         State::Holding => format!("{} {}", waits_to_end(run, memory), held(run)),
@@ -159,9 +159,11 @@ fn open_question(run: &Run) -> String {
             TaskState::Failed(fault) => {
                 let detail = fault.detail.as_ref();
                 let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
-                format!("{task} failed: {fault}{detail}. A person decides.")
+                format!("{task} failed, a person decides: {fault}{detail}")
             }
-            TaskState::InDoubt(why) => format!("Nobody knows whether {task} is done: {why}"),
+            TaskState::InDoubt(why) => {
+                format!("Nobody knows whether {task} is done, a person decides: {why}")
+            }
             _ => String::new(),
         },
         None => String::new(),
@@ -211,8 +213,8 @@ fn working(run: &Run, memory: &Memory, state: State) -> String {
             None => String::new(),
         },
         (State::Stalled, Some((who, _)), _) => {
-            let reason = guard_says(memory, who);
-            format!("{step} stalled until {who} recovers: {reason}.")
+            let ends = stall_ends(run, memory, who);
+            format!("{step} off until {ends}, then by itself.")
         }
         (State::Throttled, Some((who, _)), _) => {
             let (pace, reason) = (pace.effective, guard_says(memory, who));
@@ -233,6 +235,25 @@ fn guard_says<'a>(memory: &'a Memory, guard: &str) -> &'a str {
     let mut guards = memory.guards.iter();
     let found = guards.find(|(id, _)| id.as_str() == guard);
     found.map_or("", |(_, guard)| guard.reason.as_str())
+}
+
+/// When a guard gives the pace back: below which value, or with any at all.
+fn stall_ends(run: &Run, memory: &Memory, guard: &str) -> String {
+    let mut planned = run.plan.body.guards.iter();
+    let planned = planned.find(|planned| planned.id.as_str() == guard);
+    let Some((planned, state)) = planned.and_then(|p| Some((p, memory.guards.get(&p.id)?))) else {
+        return format!("{guard} recovers");
+    };
+    let stall = planned.stall.map(|stall| stall.until_below);
+    let below = stall.or(planned.hold.map(|hold| hold.above));
+    let unit = planned.signal.unit();
+    match (below, state.value.value(), state.absent) {
+        (Some(below), Some(value), None) => {
+            let (below, value) = (unit.show(below), unit.show(*value));
+            format!("{guard} < {below} (now {value})")
+        }
+        _ => format!("{guard} recovers ({})", state.reason),
+    }
 }
 
 /// What a hold waits for.
@@ -257,11 +278,16 @@ fn shut_window(run: &Run, now: Timestamp) -> String {
     if let Some((step, why)) =
         step.and_then(|step| Some((step, proceed::blocked_by_window(run, step, now)?)))
     {
-        return format!("{} waits for the window: {why}", step.id());
+        return format!("{} waits, then begins by itself: {why}", step.id());
     }
     let window = run.plan.body.window.as_ref();
     let why = window::closed(window, WindowScope::Advance, now).unwrap_or_default();
-    format!("{} waits for the window: {why}", next_phase(run))
+    let next = run.plan.phases().get(run.boundary());
+    let then = match next.is_some_and(|phase| run.begins_by_itself(phase)) {
+        true => "begins by itself",
+        false => "a person advances",
+    };
+    format!("{} waits, then {then}: {why}", next_phase(run))
 }
 
 fn waiting(run: &Run, memory: &Memory, now: Timestamp) -> String {
@@ -295,6 +321,9 @@ pub fn describe(snapshot: &mut Snapshot, standing: &Standing) {
     snapshot.unrecorded_hold = standing.latched && run.hold.is_none();
     snapshot.state = state(&run, memory, standing, now);
     snapshot.verdict = verdict(&run, memory, snapshot.state, standing, now);
+    if let (State::RolledBack, Some(who)) = (snapshot.state, taken_back(&snapshot.events)) {
+        snapshot.verdict = format!("Taken back to the start by {who}");
+    }
     snapshot.gates = gates(&run, memory, now);
     snapshot.guards = guards(&run, memory);
     snapshot.running = memory
@@ -312,6 +341,17 @@ pub fn describe(snapshot: &mut Snapshot, standing: &Standing) {
     snapshot.backfill = backfill(&run, memory, now);
     snapshot.undo = rollback::preview(&run);
     snapshot.unwind = rollback::preview_unwind(&run);
+}
+
+/// Who took the run back last, and why; the fold forgets it with what it took.
+fn taken_back(events: &[Event]) -> Option<String> {
+    events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::RollbackStarted { by, reason, .. } => Some(match reason {
+            Some(reason) => format!("{by}: {reason}"),
+            None => format!("{by}; no reason given"),
+        }),
+        _ => None,
+    })
 }
 
 fn gates(run: &Run, memory: &Memory, now: Timestamp) -> Vec<GateView> {

@@ -32,11 +32,13 @@ pub fn closed_at(window: &Window, now: Timestamp) -> Option<String> {
         applies(span, local.date()) && minutes.contains(&minute)
     });
     (!open).then(|| match opens(window, &local) {
-        // A day of the week says which one, for a week.
-        Some(at) if at.date() < local.date() + 7.days() => {
-            format!("opens {} {}", at.strftime("%a %H:%M"), window.tz)
+        Some(at) => {
+            let here = at.strftime("%a %H:%M");
+            // In UTC as well, with the date: people elsewhere watch too.
+            let utc = local.time_zone().to_ambiguous_zoned(at).compatible();
+            let utc = utc.map(|at| at.timestamp().strftime("%b %-d %H:%MZ, ").to_string());
+            format!("opens {}{here} {}", utc.unwrap_or_default(), window.tz)
         }
-        Some(at) => format!("opens {} {}", at.strftime("%b %-d %H:%M"), window.tz),
         None => "does not open for a year".to_owned(),
     })
 }
@@ -98,10 +100,19 @@ mod tests {
     fn a_closed_window_says_when_it_opens() {
         let window = window(Vec::new());
         let opens = |text: &str| Some(format!("opens {text} Europe/Berlin"));
-        assert_eq!(says(&window, "2026-03-03T07:59:59Z"), opens("Tue 09:00"));
+        assert_eq!(
+            says(&window, "2026-03-03T07:59:59Z"),
+            opens("Mar 3 08:00Z, Tue 09:00")
+        );
         assert_eq!(says(&window, "2026-03-03T08:00:00Z"), None);
-        assert_eq!(says(&window, "2026-03-03T15:00:00Z"), opens("Wed 09:00"));
-        assert_eq!(says(&window, "2026-03-05T15:00:00Z"), opens("Tue 09:00"));
+        assert_eq!(
+            says(&window, "2026-03-03T15:00:00Z"),
+            opens("Mar 4 08:00Z, Wed 09:00")
+        );
+        assert_eq!(
+            says(&window, "2026-03-05T15:00:00Z"),
+            opens("Mar 10 08:00Z, Tue 09:00")
+        );
     }
 
     #[test]
@@ -115,7 +126,7 @@ mod tests {
         let window = window(vec![peak]);
         let frozen = Some("frozen until 2026-03-10: peak".to_owned());
         assert_eq!(says(&window, "2026-03-04T08:30:00Z"), frozen);
-        let opens = Some("opens Mar 11 09:00 Europe/Berlin".to_owned());
+        let opens = Some("opens Mar 11 08:00Z, Wed 09:00 Europe/Berlin".to_owned());
         assert_eq!(says(&window, "2026-03-03T15:00:00Z"), opens);
     }
 }

@@ -87,6 +87,9 @@ pub fn pace(model: &Model) -> Able {
 pub fn advance(model: &Model) -> Able {
     steer(model)?;
     let run = &model.snapshot.run;
+    if let Some((task, _)) = run.open_question() {
+        return no(format!("{task} waits for a decision: o"));
+    }
     if run.rollback.is_some() {
         return no("a rollback is under way");
     }

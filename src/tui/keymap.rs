@@ -200,7 +200,7 @@ use KeyCode as K;
 #[rustfmt::skip]
 pub static KEYMAP: &[Binding] = keys! {
     Everywhere:
-        [Char(' ')] Hold, "hold", Always, hold, "hold the run, at once and without asking: nothing new starts, running work stops at its next safe point; never a toggle";
+        [Char(' ')] Hold, "hold", Able, hold, "hold the run, at once and without asking: nothing new starts, running work stops at its next safe point; never a toggle";
         [Ctrl('c')] Interrupt, "stop", Never, always, "the lead: hold, then ask how to leave; an observer: leave";
         [Ctrl('z')] Suspend, "suspend", Never, suspend, "refused on the lead: a stopped lead would keep its locks";
         [Ctrl('l')] Redraw, "redraw", Never, always, "draw the whole screen anew";
@@ -214,8 +214,8 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('p')] Pause, "pause", Able, pause, "pause the backfill alone, at the end of its chunk";
         [Char('-')] Slower, "pace", Able, pace, "lower the ceiling of the backfill's pace";
         [Char('+'), Char('=')] Faster, "pace", Able, pace, "raise the ceiling of the backfill's pace";
-        [Char('a')] Advance, "advance", Always, advance, "advance: shows the gates, what runs next and the way back, then asks";
-        [Char('b')] RollBack, "roll back", Always, roll_back, "take the current phase back: shows what runs and what is lost, then asks";
+        [Char('a')] Advance, "advance", Able, advance, "advance: shows the gates, what runs next and the way back, then asks";
+        [Char('b')] RollBack, "roll back", Able, roll_back, "take the current phase back: shows what runs and what is lost, then asks";
         [Char('w')] Open(Panel::Tree), "locks", Always, always, "who blocks whom";
         [Char('?')] Help, "help", Always, always, "this list";
         [Char('q'), Code(K::Esc)] Close, "close page", Able, page, "close the open page";

@@ -183,7 +183,7 @@ async fn the_first_phase(stage: &Stage) {
     stage
         .refused(&["answer", "question"], "does not wait for an answer")
         .await;
-    let why = "signed is PENDING (waits for operator); never is NO-GO (the query says false)";
+    let why = "signed is PENDING (waits for seat operator: postgres); never is NO-GO (the query says false)";
     stage.refused(&["advance", "copy"], why).await;
     stage
         .ask(&["sign", "signed", "--no-go", "--reason", "not yet"])

@@ -223,7 +223,7 @@ fn an_unwind_takes_what_a_phase_s_own_rollback_left_at_the_very_start() {
 #[test]
 fn a_way_back_goes_on_under_a_hold_and_its_statement_is_cancelled_without_one() {
     let mut model = usual(snapshot(State::RollingBack));
-    assert!(text(&model).contains("x cancels; SPACE does not"));
+    assert!(text(&model).contains("x cancels, it begins again"));
     let commands = press(&mut model, "xy");
     assert!(matches!(&asks(&commands)[..], [Ask::Cancel { .. }]));
 }

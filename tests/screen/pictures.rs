@@ -139,8 +139,8 @@ fn each_state_answers_the_five_questions_at_80x24() {
         assert!(!rows[2].contains('…'), "{picture}");
         assert!(!rows[0].contains('…'), "{}", rows[0]);
         // Only what stands elsewhere again may be cut: what a server or a command
-        // said, and the age.
-        let again = matches!(state, State::InDoubt | State::Stuck | State::NoLead);
+        // said, and the window's own time zone.
+        let again = matches!(state, State::InDoubt | State::Stuck | State::WindowClosed);
         assert!(again || !rows[1].contains('…'), "{}", rows[1]);
         let stop: String = rows[3].chars().take(41).collect();
         assert!(!stop.contains('…'), "{picture}");

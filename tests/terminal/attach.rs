@@ -173,7 +173,7 @@ async fn a_lead_that_is_gone_is_no_lead_and_comes_back() {
     observer.shows("watch, LEAD postgres");
     company.lead.kill().await;
     observer.shows("NO LEAD");
-    observer.shows("Nobody leads this run");
+    observer.shows("Nobody leads: ");
     // A hold is taken all the same, and waits for whoever leads next.
     observer.press(" ");
     observer.shows("hold: recorded; no lead has answered");

@@ -57,7 +57,7 @@ fn a_backfill_is_paused_paced_held_and_let_go_on() {
     demo.shows("RUNNING");
     demo.press(" ");
     demo.shows("HELD");
-    demo.shows("held: nothing runs");
+    demo.shows("held: no task runs");
     demo.press("r");
     demo.confirms("release the hold");
     demo.shows("RUNNING");
@@ -77,7 +77,7 @@ fn sigusr1_holds_under_the_open_dashboard_which_says_so_and_goes_on() {
     demo.shows("Held by");
     demo.shows("SIGUSR1");
     demo.press("q");
-    demo.shows("held: nothing runs");
+    demo.shows("held: no task runs");
     demo.press("r");
     demo.confirms("release the hold");
     demo.waits("the backfill", |text| {

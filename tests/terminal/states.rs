@@ -44,8 +44,8 @@ async fn stuck_names_what_failed_and_the_key_that_settles_it() {
         &[
             " STUCK ",
             "undo of add-column failed",
-            "nobody waits on us",
-            "SPACE: at once, nothing runs",
+            "0 wait; expand stands",
+            "SPACE: at once, no task runs",
             "stuck: o settles it first",
             "o answer",
         ],
@@ -84,8 +84,8 @@ async fn a_doubt_names_what_nobody_knows_and_the_key_that_settles_it() {
             " IN DOUBT ",
             "Nobody knows whether deploy-new is done",
             "in doubt: o settles it first",
-            "o settles it: taken as done, or tried again",
-            "SPACE: at once, nothing runs",
+            "look first; o: done (it never runs), or again (it may run twice)",
+            "SPACE: at once, no task runs",
         ],
     );
     screen.signal("TERM");
@@ -103,16 +103,20 @@ async fn without_its_server_the_screen_says_how_old_it_is_and_comes_back() {
         &screen,
         &[
             " RECONNECTING ",
-            "below is the past",
+            "Postgres not reached for",
+            "below is old",
             "s OLD ",
             "not now: no journal",
         ],
     );
     // The readings are away as well: nothing on it vouches for production.
-    screen.waits("unknown", |text| !text.contains("no: nobody waits on us"));
+    screen.waits("unknown", |text| !text.contains("0 behind us"));
     says(&screen, &["unknown"]);
     primary.start().unwrap();
-    says(&screen, &["NOT STARTED", "no: nobody waits on us", "live"]);
+    says(
+        &screen,
+        &["NOT STARTED", "not by locks: 0 behind us", "live"],
+    );
     screen.signal("TERM");
     assert_eq!(screen.ends(), 3);
 }

@@ -8,11 +8,13 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::production::{self, OLD};
 use super::row::Row;
-use super::{Scene, put, signals};
+use super::{Scene, fitting, put, stands};
 use crate::engine::snapshot::{GuardView, Link, Running, Snapshot, State};
 use crate::reading::Reading;
-use crate::report::format::{self, plural};
+use crate::reading::server::{Blocker, Blocking};
+use crate::report::format;
 use crate::run::event::{Rung, Task};
 use crate::run::progress::{BackfillStage, Progress};
 use crate::runbook::Action;
@@ -26,23 +28,23 @@ const NAMES: ([&str; 4], (u16, u16)) =
 /// The same where there is little room.
 const SHORT: ([&str; 4], (u16, u16)) = (["Us?", "Stop", "Prod", "Undo"], (5, 5));
 
-/// From this age on a value is told with its age: the monitor looks once a second.
-const OLD: Duration = Duration::from_secs(5);
-
 type Answer = (Tone, String);
 
 pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
     let (names, (left, right)) = if place.width < 72 { SHORT } else { NAMES };
-    let us = cell(scene, left, names[0], us(scene));
-    let stop = cell(scene, left, names[1], stop(scene.snapshot));
-    let production = cell(scene, right, names[2], production(scene));
-    let undo = cell(scene, right, names[3], undo(scene.snapshot));
+    let half = place.width / 2 + u16::from(place.width > 1);
+    let at_left = half.saturating_sub(1 + left);
+    let at_right = (place.width - half).saturating_sub(right);
+    let us = cell(scene, left, names[0], us(scene, at_left));
+    let stop = cell(scene, left, names[1], stop(scene, at_left));
+    let answer = production::answer(scene, at_right);
+    let production = cell(scene, right, names[2], answer);
+    let undo = cell(scene, right, names[3], undo(scene.snapshot, at_right));
     let rows = if place.height == 1 {
         [(us, undo), (stop, production)]
     } else {
         [(us, production), (stop, undo)]
     };
-    let half = place.width / 2 + u16::from(place.width > 1);
     for (at, (left, right)) in rows.into_iter().enumerate() {
         let left_place = Rect {
             width: half.saturating_sub(1).min(place.width),
@@ -73,33 +75,62 @@ fn cell(scene: &Scene<'_>, width: u16, name: &str, (tone, text): Answer) -> Row 
 }
 
 /// Whether somebody waits because of us, or might be slow because we write.
-fn us(scene: &Scene<'_>) -> Answer {
+fn us(scene: &Scene<'_>, room: u16) -> Answer {
     let locks = &scene.snapshot.readings.locks;
     let old = locks.age(scene.now).filter(|age| *age >= OLD);
     match locks {
         Reading::Absent { why, .. } => (Tone::Warn, format!("unknown: locks {}", why.word())),
         Reading::Measured { value, .. } if value.waiting_on_us == 0 => match old {
             Some(age) => (Tone::Note, format!("{} ago: no waits", format::age(age))),
-            None => nobody_waits(scene.snapshot),
+            None => nobody_waits(scene, room),
         },
-        Reading::Measured { value, .. } => {
-            let longest = value.longest_on_us.map(format::duration);
-            let longest = longest.map_or(String::new(), |time| format!(", {time}"));
-            let who = value.waiting_on_us;
-            (Tone::Bad, format!("YES: {who} wait on us{longest}"))
-        }
+        Reading::Measured { value, .. } => (Tone::Bad, waits(value, room)),
     }
 }
 
-/// Locks are not all: what we write may be what a guard complains about.
-fn nobody_waits(snapshot: &Snapshot) -> Answer {
+/// How many wait behind us, and who has to go first where we wait ourselves.
+fn waits(locks: &Blocking, room: u16) -> String {
+    let who = locks.waiting_on_us;
+    let mut others = locks.roots.iter().filter(|root| !root.ours);
+    let first = others.find(|root| root.behind.iter().any(has_ours));
+    if let Some((root, session)) = first.and_then(|root| Some((root, root.session?))) {
+        let pid = session.pid;
+        let wordings = [
+            format!("YES: {who} behind us; {pid} {} is first", root.application),
+            format!("YES: {who} behind us; {pid} first"),
+            format!("YES: {who}; {pid} first"),
+        ];
+        return fitting(room, wordings);
+    }
+    let longest = locks.longest_on_us.map(format::duration);
+    let longest = longest.map_or(String::new(), |time| format!(", {time}"));
+    format!("YES: {who} behind us{longest}")
+}
+
+fn has_ours(blocker: &Blocker) -> bool {
+    blocker.ours || blocker.behind.iter().any(has_ours)
+}
+
+/// Locks are not all: what we write may be what a guard or a person complains
+/// about, and what stands acts without us.
+fn nobody_waits(scene: &Scene<'_>, room: u16) -> Answer {
+    let snapshot = scene.snapshot;
     let quiet = |guard: &GuardView| guard.rung == Rung::Quiet;
+    let quiet = snapshot.guards.iter().all(quiet);
     let mut running = snapshot.running.values();
-    let writes = snapshot.state != State::Paused && running.any(|running| !is_parked(running));
-    match (snapshot.guards.iter().all(quiet), writes) {
-        (true, _) => (Tone::Good, "no: nobody waits on us".into()),
-        (false, true) => (Tone::Note, "maybe: we write; no waits".into()),
-        (false, false) => (Tone::Good, "not now: we write nothing".into()),
+    if snapshot.state != State::Paused && running.any(|running| !is_parked(running)) {
+        return match (quiet, production::reason_is_given(scene)) {
+            (_, true) => (Tone::Note, "maybe: see the reason".into()),
+            (false, _) => (Tone::Note, "maybe: we write; no waits".into()),
+            (true, _) => (Tone::Good, "not by locks: 0 behind us".into()),
+        };
+    }
+    const NO_WAITS: &str = "0 wait; ";
+    let left = room.saturating_sub(NO_WAITS.len() as u16);
+    match stands::words(&snapshot.run, left) {
+        Some(stand) => (Tone::Note, format!("{NO_WAITS}{stand}")),
+        None if quiet => (Tone::Good, "not by locks: 0 behind us".into()),
+        None => (Tone::Good, "not now: we write nothing".into()),
     }
 }
 
@@ -111,33 +142,24 @@ fn is_parked(running: &Running) -> bool {
     )
 }
 
-/// The worst guard, in one sentence.
-fn production(scene: &Scene<'_>) -> Answer {
-    match signals::watched(scene).first() {
-        Some(row) if row.age.is_some_and(|age| age >= OLD) => {
-            let age = format::age(row.age.unwrap_or_default());
-            (Tone::Note, format!("{age} ago: {} {}", row.signal, row.now))
-        }
-        Some(row) if row.tone > Tone::Plain => (row.tone, row.sentence()),
-        Some(row) => (Tone::Good, row.sentence()),
-        None => (Tone::Note, "nothing watches it".into()),
-    }
-}
-
 /// What Space does now.
-fn stop(snapshot: &Snapshot) -> Answer {
+fn stop(scene: &Scene<'_>, room: u16) -> Answer {
+    let snapshot = scene.snapshot;
     if snapshot.run.outcome.is_some() {
-        return (Tone::Good, "nothing runs any more".into());
+        return (Tone::Good, "no task runs any more".into());
     }
-    if snapshot.state == State::NoLead {
-        return (Tone::Note, "nobody leads: nothing new".into());
+    if let Some(answer) = cut_off(scene, room) {
+        return answer;
     }
     if snapshot.run.rollback.is_some() && snapshot.state == State::RollingBack {
-        return way_back(snapshot);
+        return way_back(snapshot, room);
     }
     if snapshot.state == State::Held {
         // A backfill that is parked between two chunks is a task still.
-        return (Tone::Good, "held: nothing runs".into());
+        return (Tone::Good, "held: no task runs".into());
+    }
+    if snapshot.state == State::Stalled {
+        return (Tone::Plain, "SPACE: stays off until r".into());
     }
     let held = snapshot.run.hold.is_some() || snapshot.unrecorded_hold;
     let slowest = snapshot
@@ -146,19 +168,47 @@ fn stop(snapshot: &Snapshot) -> Answer {
         .map(|(task, running)| ends(snapshot, task, running))
         .max();
     match (held, slowest) {
-        (true, None) => (Tone::Good, "held: nothing runs".into()),
+        (true, None) => (Tone::Good, "held: no task runs".into()),
         (true, Some((_, when))) => (Tone::Warn, format!("held: {when}")),
-        (false, None) => (Tone::Plain, "SPACE: at once, nothing runs".into()),
+        (false, None) => {
+            let wordings = ["SPACE: at once, no task runs", "SPACE: at once, no task"];
+            (Tone::Plain, fitting(room, wordings.map(str::to_owned)))
+        }
         (false, Some((_, when))) => (Tone::Plain, format!("SPACE: {when}")),
     }
 }
 
-/// A hold does not stop a way back; what can be stopped is its statement.
-fn way_back(snapshot: &Snapshot) -> Answer {
-    match facts::running_statement(snapshot) {
-        Some(_) => (Tone::Plain, "x cancels; SPACE does not".into()),
-        None => (Tone::Plain, "no key: a way back goes on".into()),
+/// What Space does where the lead, or the journal, does not answer.
+fn cut_off(scene: &Scene<'_>, room: u16) -> Option<Answer> {
+    let snapshot = scene.snapshot;
+    if snapshot.state == State::NoLead {
+        return Some((Tone::Note, "nobody leads: nothing new".into()));
     }
+    let down = matches!(snapshot.link, Link::Down { .. });
+    let wordings = match (down, snapshot.leads()) {
+        // The latch is this process' own: what it runs stops all the same.
+        (true, true) => ["SPACE acts, recorded later", "SPACE acts, noted later"],
+        (true, false) => ["SPACE tries, may not arrive", "SPACE may not arrive"],
+        (false, _) if scene.model.old().is_some() => {
+            ["SPACE asks; no answer lately", "SPACE asks, unheard"]
+        }
+        (false, _) => return None,
+    };
+    Some((Tone::Warn, fitting(room, wordings.map(str::to_owned))))
+}
+
+/// A hold does not stop a way back; its statement can be cancelled, and is begun
+/// again: that lets those behind it through.
+fn way_back(snapshot: &Snapshot, room: u16) -> Answer {
+    let text = match facts::running_statement(snapshot) {
+        Some(_) => [
+            "x cancels, it begins again; SPACE does not",
+            "x cancels, it begins again",
+            "x cancels, begins again",
+        ],
+        None => ["no key: a way back goes on"; 3],
+    };
+    (Tone::Plain, fitting(room, text.map(str::to_owned)))
 }
 
 /// When a held task stops; slowest last in order.
@@ -166,7 +216,7 @@ fn ends(snapshot: &Snapshot, task: &Task, running: &Running) -> (u8, String) {
     let step = snapshot.run.plan.step(&task.step).map(|place| place.step);
     let action = step.and_then(|step| facts::action(step, task.direction));
     match (action, &running.progress) {
-        (Some(Action::Backfill(_)), _) if is_parked(running) => (0, "at once, nothing runs".into()),
+        (Some(Action::Backfill(_)), _) if is_parked(running) => (0, "at once, no chunk".into()),
         (Some(Action::Backfill(_)), Some(Progress::Backfill(p)))
             if p.last_chunk > Duration::ZERO =>
         {
@@ -184,7 +234,7 @@ fn ends(snapshot: &Snapshot, task: &Task, running: &Running) -> (u8, String) {
 }
 
 /// What taking the phase back takes and costs.
-fn undo(snapshot: &Snapshot) -> Answer {
+fn undo(snapshot: &Snapshot, room: u16) -> Answer {
     let undo = &snapshot.undo;
     if let Link::Down { .. } = snapshot.link {
         return (Tone::Warn, "not now: no journal".into());
@@ -212,11 +262,20 @@ fn undo(snapshot: &Snapshot) -> Answer {
         return (Tone::Warn, why.clone());
     }
     if undo.tasks.is_empty() {
-        return (Tone::Good, "b: lossless, instant".into());
+        return (Tone::Good, one_phase(room, "instant"));
     }
-    let steps = plural(undo.tasks.len() as u64, "step");
     let time = undo.expected.map_or("time ?".into(), |time| {
         format!("~{}", format::duration(time))
     });
-    (Tone::Good, format!("b: lossless, {steps}, {time}"))
+    (Tone::Good, one_phase(room, &time))
+}
+
+/// How far back `b` goes, and what it costs.
+fn one_phase(room: u16, time: &str) -> String {
+    let wordings = [
+        format!("b: 1 phase back, no loss, {time}"),
+        format!("b: 1 phase, no loss, {time}"),
+        format!("b: 1 phase, {time}"),
+    ];
+    fitting(room, wordings)
 }

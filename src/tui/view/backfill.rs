@@ -4,8 +4,9 @@
 use ratatui::text::Line;
 
 use super::Scene;
+use super::production::OLD;
 use super::row::{Row, bar};
-use crate::engine::snapshot::BackfillView;
+use crate::engine::snapshot::{BackfillView, State};
 use crate::report::{course, format};
 use crate::run::event::Percent;
 use crate::run::progress::BackfillStage;
@@ -54,8 +55,15 @@ fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     } else {
         done as f64 / total as f64
     };
-    let rate = view.rate.map_or("-".into(), format::quantity);
-    let eta = view.eta.map_or("-".into(), format::eta);
+    // What nobody has heard of lately is told as what it was, and promises nothing.
+    let old = scene.model.old().is_some();
+    let rate = view.rate.map(format::quantity);
+    let rate = match (rate, scene.snapshot.state) {
+        (None, _) | (_, State::NoLead) => "-".into(),
+        (Some(rate), _) if old => format!("was {rate}"),
+        (Some(rate), _) => rate,
+    };
+    let eta = view.eta.filter(|_| !old).map_or("-".into(), format::eta);
     let counts = format!("{}/{}", format::count(done), format::count(total));
     // The word has columns of its own where there are any: nothing moves.
     let (counts, column) = match (width >= 68, sweeping) {
@@ -69,11 +77,11 @@ fn progress(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
         .join(bar(
             scene.theme,
             share,
-            width.saturating_sub(39 + column).clamp(8, 60),
+            width.saturating_sub(40 + column).clamp(8, 60),
         ))
         .number(Tone::Plain, format::share(share), 7)
         .number(Tone::Plain, counts, column)
-        .number(Tone::Plain, rate, 8)
+        .number(Tone::Plain, rate, 9)
         .put(Tone::Quiet, " rows/s  ETA ")
         .cell(Tone::Plain, eta, 8)
 }
@@ -86,9 +94,12 @@ fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     let row = match (&run.hold, &run.pause) {
         (Some(mark), _) => row.put(Tone::Note, format!("held by {}", mark.by)),
         (None, Some(mark)) => row.put(Tone::Note, format!("paused by {}", mark.by)),
+        (None, None) if scene.snapshot.state == State::NoLead => {
+            row.put(Tone::Note, format!("was {}", pace.effective))
+        }
         (None, None) => row.put(Tone::Plain, pace.effective.to_string()),
     };
-    let mut row = row.put(Tone::Quiet, format!(": you {}", pace.ceiling));
+    let mut row = row.put(Tone::Quiet, format!(": {} {}", whose(scene), pace.ceiling));
     for (who, taken) in &pace.taken {
         let left = Percent(100 - taken.0.min(100));
         row = row.put(Tone::Warn, format!(", {who} {left}"));
@@ -96,23 +107,33 @@ fn pace(scene: &Scene<'_>, view: &BackfillView, width: u16) -> Row {
     let row = row
         .put(Tone::Quiet, "  chunk ")
         .put(Tone::Plain, format::count(view.progress.chunk_rows.into()))
-        .put(Tone::Quiet, " rows, ")
+        .put(Tone::Quiet, ", ")
         .put(Tone::Plain, format::duration(view.progress.last_chunk));
     let row = match view.progress.workers {
         0 | 1 => row,
         several => row.put(Tone::Plain, format!(", {several} workers")),
     };
-    let wal = scene.snapshot.readings.wal_rate.value();
-    let wal = wal.map_or("unknown".into(), |rate| {
-        format!("{}/s", format::bytes(*rate))
+    let reading = &scene.snapshot.readings.wal_rate;
+    let old = reading.age(scene.now).is_some_and(|age| age >= OLD);
+    let wal = reading.value().map_or("unknown".into(), |rate| {
+        let was = if old { "was " } else { "" };
+        format!("{was}{}/s", format::bytes(*rate))
     });
-    let wal = scene.row().put(Tone::Quiet, "  wal ").put(Tone::Plain, wal);
+    let wal = scene
+        .row()
+        .put(Tone::Quiet, "  server wal ")
+        .put(Tone::Plain, wal);
     // The charts have it too: it is left out rather than cut.
     if row.width() + wal.width() <= width {
         row.join(wal)
     } else {
         row
     }
+}
+
+/// Whose the ceiling is: that of whoever leads.
+fn whose(scene: &Scene<'_>) -> &'static str {
+    if scene.snapshot.leads() { "you" } else { "set" }
 }
 
 fn counts(scene: &Scene<'_>, view: &BackfillView) -> Row {

@@ -68,7 +68,7 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
 
 /// What gives way where not all fit, in order; the rest is what everybody
 /// has to find.
-const GIVES_WAY: [&str; 4] = ["pace", "locks", "pause", "cancel"];
+const GIVES_WAY: [&str; 3] = ["pace", "locks", "pause"];
 
 /// The footer's row: neighbours with one word share it, as in `-/+ pace`.
 fn keys(scene: &Scene<'_>, width: u16) -> Row {
@@ -80,6 +80,11 @@ fn keys(scene: &Scene<'_>, width: u16) -> Row {
             name = format!("{name}/{}", next.keys[0].name());
         }
         shown.push((binding.word, word(scene, &name, binding.word, able)));
+    }
+    // A way back goes on under a hold: what does stop it stands first.
+    let cancel = shown.iter().position(|(word, _)| *word == "cancel");
+    if let (Some(_), Some(at)) = (&scene.snapshot.run.rollback, cancel) {
+        shown[..=at].rotate_right(1);
     }
     for gives_way in GIVES_WAY {
         if whole(&shown) > width {

@@ -1,14 +1,17 @@
 //! The gates of the next boundary, each with the reason why it does not open.
 
+use std::time::Duration;
+
 use ratatui::text::Line;
 
 use super::row::Row;
 use super::{Pane, Scene};
-use crate::engine::snapshot::GateView;
+use crate::engine::snapshot::{GateView, Link};
+use crate::engine::window;
 use crate::reading::elapsed;
 use crate::report::format;
 use crate::run::event::Verdict;
-use crate::runbook::At;
+use crate::runbook::{At, WindowScope};
 use crate::tui::facts;
 use crate::tui::theme::Tone;
 
@@ -24,7 +27,7 @@ pub(super) fn pane(scene: &Scene<'_>, width: u16) -> Pane {
                 scene
                     .row()
                     .gap(1)
-                    .put(Tone::Quiet, "no boundary is left")
+                    .put(Tone::Quiet, "no gates apply: the run is over")
                     .into(),
             ],
             ..Pane::default()
@@ -36,6 +39,7 @@ pub(super) fn pane(scene: &Scene<'_>, width: u16) -> Pane {
         .iter()
         .map(|gate| row(scene, gate, width).fit(width).into())
         .collect();
+    rows.extend(closed_window(scene, width).map(|row| row.fit(width).into()));
     if rows.is_empty() {
         let text = "no gate stands here";
         rows.push(scene.row().gap(1).put(Tone::Quiet, text).into());
@@ -58,6 +62,36 @@ pub(super) fn pane(scene: &Scene<'_>, width: u16) -> Pane {
         key: 'g',
         ..Pane::default()
     }
+}
+
+/// The window, where it keeps the boundary shut and no gate of its own says so.
+fn closed_window(scene: &Scene<'_>, width: u16) -> Option<Row> {
+    let snapshot = scene.snapshot;
+    let body = &snapshot.run.plan.body;
+    let why = window::closed(body.window.as_ref(), WindowScope::Advance, scene.now)?;
+    let told = snapshot.gates.iter().any(|gate| gate.kind == "window");
+    let row = scene
+        .row()
+        .put(Tone::Warn, format!(" [{}] ", scene.glyphs().open))
+        .cell(Tone::Warn, "CLOSED", 13)
+        .cell(Tone::Plain, "the window", 18)
+        .gap(1)
+        .cell(Tone::Plain, why, width.saturating_sub(37));
+    (!told && snapshot.run.rollback.is_none()).then_some(row)
+}
+
+/// How old a verdict is: one that rests on what the lead measured is at least as
+/// old as the lead's words, one on the journal as old as the journal's link.
+fn age(scene: &Scene<'_>, gate: &GateView) -> Duration {
+    let measured = elapsed(gate.evidence.at, scene.now);
+    let down = matches!(scene.snapshot.link, Link::Down { .. });
+    let rests = match gate.kind {
+        "window" => false,
+        "sql" | "soak" => true,
+        _ => down,
+    };
+    let old = scene.model.old().filter(|_| rests);
+    measured.max(old.unwrap_or_default())
 }
 
 /// The boundary by name, or the step behind which the gates stand.
@@ -87,7 +121,7 @@ pub(super) fn row(scene: &Scene<'_>, gate: &GateView, width: u16) -> Row {
     } else {
         scene.glyphs().open
     };
-    let age = format::age(elapsed(gate.evidence.at, scene.now));
+    let age = format::age(age(scene, gate));
     let reason = match gate.fraction {
         Some(share) if !verdict.opens() => {
             format!("{} {}", format::share(share), gate.evidence.reason)
@@ -120,7 +154,11 @@ fn brief(scene: &Scene<'_>, first: Option<&&GateView>, met: usize, of: usize) ->
             );
             row.put(tone(evidence.verdict), text)
         }
-        _ => row.put(Tone::Good, "all open"),
+        _ => match closed_window(scene, scene.model.size.0) {
+            Some(closed) => closed,
+            None if of == 0 => row.put(Tone::Quiet, "none stands here"),
+            None => row.put(Tone::Good, "all open"),
+        },
     }
 }
 

@@ -79,7 +79,11 @@ fn lead(scene: &Scene<'_>, width: u16) -> String {
         _ => None,
     };
     let may = match snapshot.terminal {
-        Terminal::Lead => return format!("LEAD {user}{}", others(scene, " watching")),
+        Terminal::Lead if width < 72 => return format!("LEAD {user}"),
+        Terminal::Lead => {
+            let word = if width < 100 { "" } else { " watching" };
+            return format!("LEAD {user} (you){}", others(scene, word));
+        }
         Terminal::Operator => "operate",
         Terminal::Observer => "watch",
     };

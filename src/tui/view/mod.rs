@@ -8,6 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::widgets::{Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use super::layout::{self, Layout, Panel};
 use super::model::{Dialog, Model};
@@ -30,9 +31,11 @@ mod notes;
 mod pane;
 mod parity;
 mod people;
+mod production;
 mod rail;
 mod row;
 mod signals;
+mod stands;
 pub mod steps;
 mod tree;
 mod verdict;
@@ -72,6 +75,14 @@ impl<'a> Scene<'a> {
     fn row(&self) -> Row {
         Row::new(self.theme)
     }
+}
+
+/// The first of several wordings, the longest first, that fits the room; else
+/// the last one.
+fn fitting<const N: usize>(room: u16, wordings: [String; N]) -> String {
+    let fits = |text: &String| text.width() <= usize::from(room);
+    let at = wordings.iter().position(fits).unwrap_or(N - 1);
+    wordings.into_iter().nth(at).unwrap_or_default()
 }
 
 /// Draws the whole screen; the buffer's area is the screen.

@@ -9,6 +9,7 @@ use ratatui::widgets::Widget;
 
 use super::Scene;
 use super::row::Row;
+use crate::report::format;
 use crate::tui::theme::Tone;
 
 /// A panel's content, before it has a place.
@@ -69,7 +70,10 @@ pub(super) fn draw_pane(
                 )
             }
             '\0' => pane.title.clone(),
-            key if hidden > 0 => format!("{} ({hidden} more: {key})", pane.title),
+            key if hidden > 0 => {
+                let rows = format::plural(hidden as u64, "row");
+                format!("{} ({key}: {rows} more)", pane.title)
+            }
             _ => pane.title.clone(),
         };
         rule(scene, &title, &pane.note, open, place, buf);

@@ -37,7 +37,8 @@ fn mark(scene: &Scene<'_>, at: usize) -> Row {
     let phase = &run.plan.phases()[at];
     let glyphs = scene.glyphs();
     let attempts = run.attempt(&phase.id);
-    let again = if attempts > 1 {
+    // Once the run is over there is no next attempt.
+    let again = if attempts > 1 && run.outcome.is_none() {
         format!(" #{attempts}")
     } else {
         String::new()

@@ -5,17 +5,21 @@
 use std::time::Duration;
 
 use super::Scene;
+use crate::engine::guard;
 use crate::engine::snapshot::GuardView;
 use crate::reading::Reading;
 use crate::reading::server::{Replica, ReplicaState};
 use crate::report::format;
 use crate::run::event::Rung;
-use crate::runbook::Signal;
+use crate::runbook::{Guard, Signal};
 use crate::tui::history::Series;
 use crate::tui::theme::Tone;
 
 /// In place of a value.
-const NONE: &str = "-";
+pub(super) const NONE: &str = "-";
+
+/// Sessions of others behind ours, whatever the runbook watches.
+pub(super) const WAITING: &str = "waiting on us";
 
 /// A guard or a signal.
 #[derive(Debug, Default)]
@@ -34,7 +38,8 @@ pub(super) struct Watched {
     pub(super) next: &'static str,
     /// The value at which it happens.
     pub(super) limit: String,
-    /// The same as a number; 0 where there is none.
+    /// What stands at full height over time, whichever limit is next; 0 where
+    /// there is none.
     pub(super) top: f64,
     /// Its past, where that is kept.
     pub(super) series: Option<Series>,
@@ -42,27 +47,10 @@ pub(super) struct Watched {
     pub(super) age: Option<Duration>,
 }
 
-impl Watched {
-    /// As a sentence: `ok: replay lag 300ms of 2.0s`, `stall: replay lag 14.2s`.
-    pub(super) fn sentence(&self) -> String {
-        let of = match (self.tone > Tone::Plain, self.limit.as_str()) {
-            (true, _) | (_, "") => String::new(),
-            (false, limit) => format!(" of {limit}"),
-        };
-        // Without a value it is whose that matters.
-        let now = if self.now == NONE {
-            &self.of
-        } else {
-            &self.now
-        };
-        format!("{}: {} {now}{of}", self.word, self.signal)
-    }
-}
-
 /// All of them, worst first; within a weight the runbook's guards stay on top.
 pub(super) fn watched(scene: &Scene<'_>) -> Vec<Watched> {
     let guards = scene.snapshot.guards.iter();
-    let mut rows: Vec<Watched> = guards.map(|view| guard(scene, view)).collect();
+    let mut rows: Vec<Watched> = guards.map(|view| guarded(scene, view)).collect();
     rows.push(waiting(scene));
     rows.extend(replicas(scene));
     rows.push(sessions(scene));
@@ -71,7 +59,7 @@ pub(super) fn watched(scene: &Scene<'_>) -> Vec<Watched> {
     rows
 }
 
-fn guard(scene: &Scene<'_>, view: &GuardView) -> Watched {
+fn guarded(scene: &Scene<'_>, view: &GuardView) -> Watched {
     let guards = &scene.snapshot.run.plan.body.guards;
     let planned = guards.iter().find(|guard| guard.id == view.guard);
     let series = match planned.map(|guard| &guard.signal) {
@@ -98,12 +86,30 @@ fn guard(scene: &Scene<'_>, view: &GuardView) -> Watched {
         signal: view.signal.into(),
         of: view.guard.to_string(),
         now,
-        next: view.limit.map_or("", |(rung, _)| rung.word()),
+        next: view.limit.map_or("", |(rung, _)| above(rung)),
         limit: view.limit.map_or(String::new(), |(_, at)| shown(at)),
-        top: view.limit.map_or(0.0, |(_, at)| at),
+        top: planned.map_or(0.0, scale),
         series,
         age: view.value.age(scene.now),
     }
+}
+
+/// A rung as what happens above its limit.
+fn above(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Quiet => "",
+        Rung::Throttle => "throttle >",
+        Rung::Stall => "stall >",
+        Rung::Hold => "hold >",
+    }
+}
+
+/// One limit of a guard for as long as it is looked at: a scale that grew with the
+/// value would draw a worse one lower.
+fn scale(planned: &Guard) -> f64 {
+    let rungs = [Rung::Stall, Rung::Hold, Rung::Throttle].into_iter();
+    let mut limits = rungs.filter_map(|rung| guard::limit(planned, rung));
+    limits.next().unwrap_or_default()
 }
 
 /// A signal of the monitor: its weight and value, or why there is none.
@@ -135,11 +141,11 @@ fn waiting(scene: &Scene<'_>) -> Watched {
     let locks = &scene.snapshot.readings.locks;
     let look = |tone, bad: bool| if bad { tone } else { Tone::Plain };
     Watched {
-        next: "give up",
+        next: "give up >",
         limit: max.to_string(),
         top: f64::from(max),
         series: Some(Series::Waiting),
-        ..signal(scene, "waiting on us", locks, |locks| {
+        ..signal(scene, WAITING, locks, |locks| {
             let count = locks.waiting_on_us;
             (look(Tone::Bad, count > 0), count.to_string())
         })
@@ -192,7 +198,7 @@ fn sessions(scene: &Scene<'_>) -> Watched {
     let reading = &scene.snapshot.readings.activity;
     let limit = reading.value().map(|activity| activity.limit);
     Watched {
-        next: limit.map_or("", |_| "full"),
+        next: limit.map_or("", |_| "full at"),
         limit: limit.map_or(String::new(), |limit| limit.to_string()),
         ..signal(scene, "connections", reading, |activity| {
             let near = activity.total * 10 >= activity.limit * 9;

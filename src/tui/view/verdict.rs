@@ -48,10 +48,8 @@ fn unheard(scene: &Scene<'_>) -> bool {
 fn sentence(scene: &Scene<'_>) -> String {
     match (&scene.snapshot.link, scene.model.old()) {
         (Link::Down { error, .. }, Some(age)) => {
-            format!(
-                "no journal for {}, below is the past: {error}",
-                format::age(age)
-            )
+            let age = format::age(age);
+            format!("Postgres not reached for {age}, below is old: {error}")
         }
         // Nobody could have said anything newer.
         (Link::Up, Some(_)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {

@@ -1,5 +1,6 @@
 //! What runs now, or what is next: the backfill's bar and pace above all.
 
+use jiff::Timestamp;
 use ratatui::text::Line;
 
 use super::row::{Row, bar, wrap};
@@ -8,10 +9,10 @@ use crate::engine::snapshot::{Running, State};
 use crate::plan::PlannedStep;
 use crate::reading::elapsed;
 use crate::report::{format, sentence};
-use crate::run::event::{Direction, Task};
+use crate::run::event::{Direction, Rung, Task};
 use crate::run::progress::{ParityProgress, Progress, SqlProgress};
 use crate::run::{Outcome, Record, TaskState};
-use crate::runbook::{Action, Wait};
+use crate::runbook::{Action, Reversal, Wait};
 use crate::tui::facts::{self, Focus};
 use crate::tui::theme::Tone;
 
@@ -65,15 +66,29 @@ fn question(scene: &Scene<'_>, task: &Task, record: &Record, width: u16) -> Pane
         TaskState::InDoubt(why) => rows.extend(say(scene, Tone::Bad, why, width)),
         _ => {}
     }
-    let way = "o settles it: taken as done, or tried again";
-    rows.insert(
-        1.min(rows.len()),
-        scene.row().gap(1).put(Tone::Note, way).into(),
-    );
+    let way = ways_out(task, record);
+    let way = scene.row().gap(1).put(Tone::Note, way).fit(width);
+    rows.insert(1.min(rows.len()), way.into());
     Pane {
         title: format!("{task}: {}", facts::task_word(Some(&record.state))),
         rows,
         ..Pane::default()
+    }
+}
+
+/// What `o` offers, and what it risks.
+fn ways_out(task: &Task, record: &Record) -> String {
+    match (&record.state, task.direction) {
+        (TaskState::InDoubt(_), _) => {
+            "look first; o: done (it never runs), or again (it may run twice)".into()
+        }
+        (_, Direction::Back) => format!(
+            "o: again, once it is mended; or as done: {} is left as it is",
+            task.step
+        ),
+        (_, Direction::Forward) => {
+            "o: again, once it is mended; or as done: what failed never runs".into()
+        }
     }
 }
 
@@ -87,6 +102,7 @@ fn task_pane(scene: &Scene<'_>, task: &Task, step: &PlannedStep, width: u16) -> 
     let paused = snapshot.run.pause.is_some() && matches!(action, Some(Action::Backfill(_)));
     let state = match running {
         _ if snapshot.state == State::NoLead => "left where it was",
+        Some(_) if scene.model.old().is_some() => "was running",
         Some(running) if running.stopping => "stopping",
         Some(_) if snapshot.state == State::Holding => "stopping",
         Some(_) if snapshot.state == State::Held => "held",
@@ -155,9 +171,35 @@ fn since(scene: &Scene<'_>, running: Option<&Running>, record: Option<&Record>) 
     let since = running
         .map(|r| r.since)
         .or_else(|| record.map(|r| r.started_at));
-    since.map_or(String::new(), |at| {
-        format!("for {}", format::age(elapsed(at, scene.now)))
-    })
+    let begun = since.map(|at| format!("begun {}", ago(scene, at)));
+    [begun, stopped(scene)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn ago(scene: &Scene<'_>, at: Timestamp) -> String {
+    match format::age(elapsed(at, scene.now)).as_str() {
+        "now" => "now".into(),
+        age => format!("{age} ago"),
+    }
+}
+
+/// Since when a person or a guard keeps it from going on.
+fn stopped(scene: &Scene<'_>) -> Option<String> {
+    let run = &scene.snapshot.run;
+    let stalls = run
+        .guards
+        .values()
+        .filter(|guard| guard.rung >= Rung::Stall);
+    let (word, at) = match (&run.hold, &run.pause, scene.snapshot.state) {
+        (Some(hold), ..) => ("held", hold.at),
+        (None, Some(pause), State::Paused) => ("paused", pause.at),
+        (None, None, State::Stalled) => ("stalled", stalls.map(|guard| guard.since).min()?),
+        _ => return None,
+    };
+    Some(format!("{word} {}", ago(scene, at)))
 }
 
 /// Why a task that failed is tried again, and when.
@@ -264,11 +306,19 @@ fn boundary(scene: &Scene<'_>, next: Option<&crate::plan::Phase>, width: u16) ->
         format::plural(steps.len() as u64, "step"),
         steps.join(", ")
     );
-    rows.insert(
-        0,
-        scene.row().gap(1).put(Tone::Note, text).fit(width).into(),
-    );
+    let mut irreversible = phase.steps.iter();
+    let last = irreversible.find(|s| matches!(s.reversal(), Reversal::Irreversible(_)));
+    let last = last.map_or(String::new(), |step| {
+        format!(". NO UNDO after {}", step.id())
+    });
+    let row = scene
+        .row()
+        .gap(1)
+        .put(Tone::Note, text)
+        .put(Tone::Bad, last);
+    rows.insert(0, row.fit(width).into());
     if let (Some(notes), false) = (&phase.notes, first) {
+        let notes = format!("{}: {notes}", phase.id);
         rows.extend(say(scene, Tone::Plain, notes, width));
     }
     let title = if first {

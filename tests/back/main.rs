@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod clients;
+mod crm;
 mod doubt;
 mod elsewhere;
 mod full;
@@ -15,6 +16,7 @@ mod rollback;
 mod scripts;
 mod secrets;
 mod servers;
+mod split_table;
 mod stage;
 mod stuck;
 mod tour;

@@ -48,9 +48,10 @@ const NEW: Dialect = Dialect {
             d AS (DELETE FROM addresses WHERE customer_id = $1 AND $2::text !~ '[3-9]$')
         UPDATE customers SET name = $2::text WHERE id = $1",
     delete: OLD.delete,
-    read: "SELECT CASE WHEN (street, city) IS NOT DISTINCT FROM (s, 'at ' || s)
+    read: "SELECT CASE WHEN (a.street, a.city) IS NOT DISTINCT FROM (s, 'at ' || s)
             THEN name ELSE 'another address' END
-        FROM customers LEFT JOIN addresses ON customer_id = id, substring(name FROM '.*[3-9]$') AS s
+        FROM customers LEFT JOIN addresses AS a ON a.customer_id = id,
+             substring(name FROM '.*[3-9]$') AS s
         WHERE id = $1",
 };
 
@@ -104,7 +105,7 @@ impl Crm {
             app,
             runs_at_first: number == 1,
             dsn: format!(
-                "{} application_name=crm/{number}.0",
+                "{}&application_name=crm%2F{number}.0",
                 servers::as_user(&database.dsn, role)
             ),
             dialect,

@@ -134,24 +134,24 @@ const WRITES: &[(&str, &[(i64, Option<&str>)])] = &[
     ("DELETE FROM customers WHERE id = 9002", &[(9002, None)]),
     // By a new one.
     ("UPDATE addresses SET street = 'four' WHERE customer_id = 9001", &[(9001, Some("four"))]),
-    ("UPDATE addresses SET customer_id = 3903 WHERE customer_id = 9001;
-      UPDATE customers SET name = 'none' WHERE id = 3903",
-     &[(9001, None), (3903, Some("four"))]),
-    ("DELETE FROM addresses WHERE customer_id = 3903", &[(3903, None)]),
-    ("INSERT INTO addresses VALUES (3903, 'five')", &[(3903, Some("five"))]),
+    ("UPDATE addresses SET customer_id = 3910 WHERE customer_id = 9001;
+      UPDATE customers SET name = 'none' WHERE id = 3910",
+     &[(9001, None), (3910, Some("four"))]),
+    ("DELETE FROM addresses WHERE customer_id = 3910", &[(3910, None)]),
+    ("INSERT INTO addresses VALUES (3910, 'five')", &[(3910, Some("five"))]),
     ("WITH c AS (INSERT INTO customers (id, name) VALUES (9003, 'new') RETURNING id)
       INSERT INTO addresses SELECT id, 'six' FROM c",
      &[(9003, Some("six"))]),
     ("DELETE FROM customers WHERE id = 9003", &[(9003, None)]),
     // By both: the later one wins; of one statement it is Postgres' choice, but one.
-    ("UPDATE customers SET street = 'seven' WHERE id = 3903;
-      UPDATE addresses SET street = 'eight' WHERE customer_id = 3903",
-     &[(3903, Some("eight"))]),
-    ("UPDATE addresses SET street = 'nine' WHERE customer_id = 3903;
-      UPDATE customers SET street = 'ten' WHERE id = 3903",
-     &[(3903, Some("ten"))]),
-    ("WITH a AS (UPDATE addresses SET street = 'same' WHERE customer_id = 3903)
-      UPDATE customers SET city = 'other' WHERE id = 3903", &[]),
+    ("UPDATE customers SET street = 'seven' WHERE id = 3910;
+      UPDATE addresses SET street = 'eight' WHERE customer_id = 3910",
+     &[(3910, Some("eight"))]),
+    ("UPDATE addresses SET street = 'nine' WHERE customer_id = 3910;
+      UPDATE customers SET street = 'ten' WHERE id = 3910",
+     &[(3910, Some("ten"))]),
+    ("WITH a AS (UPDATE addresses SET street = 'same' WHERE customer_id = 3910)
+      UPDATE customers SET city = 'other' WHERE id = 3910", &[]),
     // By another trigger, and behind an error that somebody caught.
     ("CREATE SCHEMA more;
       CREATE TABLE more.moves (id bigint, street text);

@@ -6,18 +6,17 @@
 -- says: where one statement writes both sides, NEW is no longer the truth when
 -- the second trigger comes, and the two would end crossed over.
 --
--- What ends the mutual calls is a setting that is on while one trigger writes for
--- the other. Not pg_trigger_depth(): a write that another trigger of yours makes
--- is no client's own statement either, and would be left out. An error leaves the
--- setting as it was before the statement.
+-- Nothing stops one trigger from calling the other, and nothing has to: each writes
+-- only where the other table says something else, so the second one finds nothing
+-- to do. With pg_trigger_depth() as a guard, what another trigger of yours writes
+-- would be left out; with a setting as one, what such a trigger makes of our write.
 --
 -- SECURITY DEFINER: old clients have no rights on addresses, new ones need none on
 -- the old columns.
 --
 -- Two clients that change one address at one moment, each on its side, wait for
--- each other: Postgres ends one of them (40P01), and nothing is half done. What a
--- BEFORE trigger of yours makes of a value that is written for the other side is
--- not carried back, and TRUNCATE fires neither; verify finds both.
+-- each other: Postgres ends one of them (40P01), and nothing is half done. TRUNCATE
+-- fires neither trigger; verify finds what it did.
 
 CREATE FUNCTION public.customers_to_addresses() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -30,7 +29,6 @@ BEGIN
   THEN
     RETURN NULL;
   END IF;
-  PERFORM set_config('addresses.in_step', 'on', true);
   DELETE FROM {{addresses}} AS a
     WHERE a.customer_id IN (OLD.id, NEW.id)
       AND NOT EXISTS (SELECT FROM {{tbl}} AS c
@@ -40,7 +38,6 @@ BEGIN
     WHERE c.id IN (OLD.id, NEW.id) AND num_nonnulls(c.street, c.city) > 0
   ON CONFLICT (customer_id) DO UPDATE SET street = excluded.street, city = excluded.city
     WHERE (a.street, a.city) IS DISTINCT FROM (excluded.street, excluded.city);
-  PERFORM set_config('addresses.in_step', 'off', true);
   RETURN NULL;
 END
 $$;
@@ -50,11 +47,12 @@ CREATE FUNCTION public.addresses_to_customers() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM set_config('addresses.in_step', 'on', true);
   UPDATE {{tbl}} AS c
     SET (street, city) = (SELECT a.street, a.city FROM {{addresses}} AS a WHERE a.customer_id = c.id)
-    WHERE c.id IN (OLD.customer_id, NEW.customer_id);
-  PERFORM set_config('addresses.in_step', 'off', true);
+    WHERE c.id IN (OLD.customer_id, NEW.customer_id)
+      AND NOT EXISTS (SELECT FROM {{addresses}} AS a
+                      WHERE a.customer_id = c.id
+                        AND (a.street, a.city) IS NOT DISTINCT FROM (c.street, c.city));
   RETURN NULL;
 END
 $$;
@@ -62,15 +60,13 @@ $$;
 CREATE TRIGGER customers_to_addresses
   AFTER INSERT OR UPDATE OR DELETE ON {{tbl}}
   FOR EACH ROW
-  WHEN (current_setting('addresses.in_step', true) IS DISTINCT FROM 'on')
   EXECUTE FUNCTION public.customers_to_addresses();
 
 -- The backfill copies what customers says already, so the function is spared there.
 CREATE TRIGGER addresses_to_customers
   AFTER INSERT OR UPDATE OR DELETE ON {{addresses}}
   FOR EACH ROW
-  WHEN (current_setting('addresses.in_step', true) IS DISTINCT FROM 'on'
-        AND current_setting('pgcutover.backfill', true) IS DISTINCT FROM 'on')
+  WHEN (current_setting('pgcutover.backfill', true) IS DISTINCT FROM 'on')
   EXECUTE FUNCTION public.addresses_to_customers();
 
 -- ALWAYS: also for rows that arrive by logical replication.

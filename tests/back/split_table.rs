@@ -152,6 +152,21 @@ const WRITES: &[(&str, &[(i64, Option<&str>)])] = &[
      &[(3910, Some("ten"))]),
     ("WITH a AS (UPDATE addresses SET street = 'same' WHERE customer_id = 3910)
       UPDATE customers SET city = 'other' WHERE id = 3910", &[]),
+    // Ids that follow each other in one statement, one of them without an address.
+    (
+        "INSERT INTO customers VALUES (9101, 'a', 'a'), (9102, 'b', 'b'), (9103, 'c', NULL), (9104, 'd', 'd');
+      UPDATE customers SET id = id - 1 WHERE id > 9100",
+        &[(9100, Some("a")), (9101, Some("b")), (9102, None), (9103, Some("d")), (9104, None)],
+    ),
+    // Into something else, by a trigger of the other side.
+    (
+        "CREATE FUNCTION public.louder() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN NEW.street := upper(NEW.street); RETURN NEW; END $$;
+      CREATE TRIGGER louder BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION louder();
+      UPDATE addresses SET street = 'loud' WHERE customer_id = 9100;
+      DROP FUNCTION louder CASCADE",
+        &[(9100, Some("LOUD"))],
+    ),
     // By another trigger, and behind an error that somebody caught.
     ("CREATE SCHEMA more;
       CREATE TABLE more.moves (id bigint, street text);

@@ -5,9 +5,12 @@
 
 use std::path::PathBuf;
 
-use std::str::FromStr;
-
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
+
+mod keys;
+
+pub use keys::Keys;
 
 /// A terminal command center for live Postgres cutovers.
 #[derive(Debug, Parser)]
@@ -154,7 +157,7 @@ pub struct Run {
     #[arg(long)]
     pub headless: bool,
     /// Take the lease from a lead that still holds it, with this reason
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
     pub take_over: Option<String>,
     /// How the screen looks.
     #[command(flatten)]
@@ -190,7 +193,7 @@ pub struct TakeOver {
     #[command(flatten)]
     pub remote: Remote,
     /// Take it from a lead that is alive, whatever they want; stays visible for ever
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub reason: Option<String>,
     /// Without a reason: how long to wait for the lead's consent, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -262,6 +265,9 @@ pub struct Status {
     /// With --wait: give up after this long, such as 90s or 2h, with exit code 1
     #[arg(long, value_name = "DURATION", requires = "wait")]
     pub timeout: Option<String>,
+    /// What whoever takes the lead has to know: the handover card
+    #[arg(long, conflicts_with_all = ["json", "oneline", "wait", "deploy"])]
+    pub handover: bool,
     /// Tell whether this version of this application may be deployed now: 0 it
     /// may, 1 it may not, 2 the runbook does not say
     #[arg(long, num_args = 2, value_names = ["APP", "VERSION"],
@@ -300,31 +306,6 @@ pub struct Workers {
     /// Which run.
     #[command(flatten)]
     pub remote: Remote,
-}
-
-/// `LOW..HIGH`, either end open; each end the columns of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// Exclusive.
-    pub low: Option<Vec<String>>,
-    /// Inclusive.
-    pub high: Option<Vec<String>>,
-}
-
-impl FromStr for Keys {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (low, high) = text.split_once("..").ok_or("no `..` between two keys")?;
-        let key = |end: &str| {
-            let parts = end.split(',').map(|part| part.trim().to_owned());
-            (!end.trim().is_empty()).then(|| parts.collect())
-        };
-        match (key(low), key(high)) {
-            (None, None) => Err("one end at least; without `--range` it is all of them".into()),
-            (low, high) => Ok(Self { low, high }),
-        }
-    }
 }
 
 /// `rerun`.

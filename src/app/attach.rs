@@ -121,6 +121,16 @@ pub(super) async fn sit(seat: Seat, seen: Seen) -> color_eyre::Result<Exit> {
     }
 }
 
+/// The snapshot that a terminal would show now.
+///
+/// # Errors
+/// The server's, or a journal that cannot be followed.
+pub(super) async fn glance(target: Target, seen: Seen) -> color_eyre::Result<Arc<Snapshot>> {
+    let follower = Follower::begin(target, seen, Terminal::Observer, None).await?;
+    let newest = follower.snapshots().borrow().clone();
+    Ok(newest)
+}
+
 /// What may be watched from here: what the runbook names, where there is one;
 /// otherwise the journal's own server, where that is the plan's first.
 fn watched(args: &cli::Attach, run: &Run, journal: &Target) -> Option<Config> {

@@ -145,7 +145,7 @@ async fn reply(seen: &Seen, id: i64) -> color_eyre::Result<Option<Reply>> {
 async fn look(seen: &mut Seen, user: &Actor, epoch: i64) -> color_eyre::Result<Option<Answer>> {
     let known = seen.events.len();
     seen.refresh().await?;
-    let answers = seen.events[known..]
+    let mut answers = seen.events[known..]
         .iter()
         .filter_map(|event| match &event.kind {
             EventKind::LeadAnswered { to, answer, .. } if to == user => Some(*answer),
@@ -153,7 +153,7 @@ async fn look(seen: &mut Seen, user: &Actor, epoch: i64) -> color_eyre::Result<O
         });
     match &seen.run.lead {
         Some(lead) if lead.epoch != epoch => bail!("{} leads now", lead.by),
-        _ => Ok(answers.last()),
+        _ => Ok(answers.next_back()),
     }
 }
 

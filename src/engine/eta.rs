@@ -2,7 +2,8 @@
 //!
 //! Owns the meter; fed with progress and its time, knows no clock. The range
 //! assumes that the rest goes as the fastest and the slowest tenth of the last
-//! ten minutes went, stalls included: a single figure would lie.
+//! ten minutes went, stalls included, and that the sweep behind it, which only
+//! reads, is faster than the copy: a single figure would lie.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,10 +11,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::memory::Memory;
+use super::message::Decision;
 use super::snapshot::Eta;
+use super::throttle;
 use crate::reading::elapsed;
-use crate::run::event::Task;
-use crate::run::progress::BackfillProgress;
+use crate::run::Run;
+use crate::run::course::Told;
+use crate::run::event::{EventKind, Percent, Task};
+use crate::run::progress::{BackfillProgress, BackfillStage};
 
 /// Length of one stretch.
 const STRETCH: Duration = Duration::from_secs(5);
@@ -21,6 +27,17 @@ const STRETCH: Duration = Duration::from_secs(5);
 const KEPT: usize = 120;
 /// The rate on the screen is over so much.
 const LATELY: Duration = Duration::from_secs(10);
+
+/// So many times as fast as the copy the sweep is, at least and at most: by what
+/// our tests' tables show, narrow ones in memory and wide ones with indexes.
+const SWEEP: (f64, f64) = (2.0, 20.0);
+/// Even rates that do not vary say no more than this about the rest.
+const MARGIN: f64 = 1.1;
+/// A step that has lasted less has no ETA worth keeping.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
+
+/// What the range rests on, for people.
+pub const ASSUMPTION: &str = "as its fastest and slowest tenth of the last 10 minutes, stalls included; the sweep 2 to 20 times as fast";
 
 /// Rows visited over time.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -43,6 +60,10 @@ impl Meter {
                 ..Self::default()
             };
         }
+        if progress.stage == BackfillStage::Sweep && !self.sweeping() {
+            // Reading goes at another rate than writing.
+            (self.lately, self.stretches, self.stretch) = Default::default();
+        }
         let rows = progress.rows_done + progress.swept;
         self.lately.push_back((now, rows));
         while self
@@ -63,6 +84,12 @@ impl Meter {
             self.stretch = Some((now, rows));
         }
         self.newest = Some(progress.clone());
+    }
+
+    /// Whether the newest that was said came from the sweep; a chunk's wait or
+    /// bisection is of the stage around it.
+    fn sweeping(&self) -> bool {
+        self.newest.as_ref().is_some_and(|newest| newest.swept > 0)
     }
 
     /// What the backfill last said.
@@ -88,22 +115,60 @@ impl Meter {
     /// Time left; absent while nothing is known to move.
     pub fn eta(&self, now: Timestamp) -> Option<Eta> {
         let progress = self.newest.as_ref()?;
-        // The sweep visits the table once more; it only reads, at least as fast.
-        let total = progress.rows_total.max(progress.rows_done);
-        let left = total - progress.rows_done.min(total);
+        let total = progress.rows_total.max(progress.rows_done) as f64;
+        let (to_copy, to_sweep) = (
+            total - progress.rows_done as f64,
+            (total - progress.swept as f64).max(0.0),
+        );
+        let (slow, fast) = self.rates(now)?;
+        let (sweep_slow, sweep_fast) = match progress.stage {
+            BackfillStage::Sweep => (slow, fast),
+            _ => (slow * SWEEP.0, fast * SWEEP.1),
+        };
+        let time = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+        Some(Eta {
+            low: time((to_copy / fast + to_sweep / sweep_fast) / MARGIN)?,
+            high: time((to_copy / slow + to_sweep / sweep_slow) * MARGIN)?,
+        })
+    }
+
+    /// The slowest and the fastest tenth of what is known, rows a second.
+    fn rates(&self, now: Timestamp) -> Option<(f64, f64)> {
         let mut rates: Vec<_> = self.stretches.iter().copied().collect();
         rates.extend(self.rate(now));
         rates.retain(|rate| rate.is_finite());
         rates.sort_by(f64::total_cmp);
         let fast = *rates.get(rates.len().checked_sub(1 + rates.len() / 10)?)?;
         let slow = rates[rates.len() / 10].max(fast / 10.0);
-        if fast <= 0.0 {
-            return None;
-        }
-        let time = |rate: f64| Duration::try_from_secs_f64(left as f64 / rate).ok();
-        Some(Eta {
-            low: time(fast)?,
-            high: time(slow)?,
-        })
+        (fast > 0.0).then_some((slow, fast))
+    }
+}
+
+/// Records what the ETA is at a quarter, at half and at three quarters of the
+/// copy; at the end the truth is held against it. A copy of a few seconds has
+/// none worth it.
+pub fn settle(run: &Run, memory: &Memory, now: Timestamp, decision: &mut Decision) {
+    let Some(task) = throttle::running_backfill(run, memory) else {
+        return;
+    };
+    let (Some((of, progress)), Some(course)) = (memory.meter.newest(), run.courses.get(task))
+    else {
+        return;
+    };
+    let done = progress.rows_done * 100 / progress.rows_total.max(progress.rows_done).max(1);
+    let quarter = done / 25 * 25;
+    let told = |told: &Told| u64::from(told.percent.0) >= quarter;
+    let due = (25..100).contains(&quarter) && !course.told.iter().any(told);
+    if of != task || !due || elapsed(course.began, now) < WORTH_TELLING {
+        return;
+    }
+    if let (Some(eta), Ok(done)) = (memory.meter.eta(now), u8::try_from(done)) {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        decision.events.push(EventKind::EtaTold {
+            task: task.clone(),
+            percent: Percent(done),
+            low_ms: ms(eta.low),
+            high_ms: ms(eta.high),
+        });
     }
 }

@@ -55,8 +55,8 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
     match &input.message {
         Message::Intent(intent) => intent::decide(run, memory, intent, input.now, &mut decision),
         Message::Ended(ended) => outcome::ended(run, ended, input.now, &mut decision),
-        Message::Probed { task, done, how } => {
-            outcome::probed(run, memory, task, *done, how, &mut decision);
+        Message::Probed { task, found, how } => {
+            outcome::probed(run, memory, task, *found, how, &mut decision);
         }
         Message::Tick
         | Message::Sampled { .. }
@@ -74,6 +74,7 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
 fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
     guard::settle(run, memory, now, decision);
     throttle::settle(run, memory, decision);
+    eta::settle(run, memory, now, decision);
     soak::settle(run, memory, now, decision);
     gate::settle(run, memory, now, decision);
     if decision.events.is_empty() {
@@ -86,7 +87,7 @@ fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decisio
 pub fn hear(memory: &mut Memory, input: &Input) {
     match &input.message {
         Message::Ended(ended) => memory.landed(&ended.task),
-        Message::Probed { task, done, .. } => memory.probed(task, *done),
+        Message::Probed { task, found, .. } => memory.probed(task, *found, input.now),
         Message::Sampled {
             gate,
             question,

@@ -4,12 +4,14 @@
 //! never read as done or as not done: the task is in doubt until its probe or
 //! a person tells.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::memory::Memory;
-use super::message::{Decision, Effect, Ended, Outcome};
+use super::message::{Decision, Effect, Ended, Found, Outcome};
 use super::retry;
-use crate::run::event::{Actor, EventKind, Next, Task};
+use crate::run::event::{Actor, BackfillSummary, EventKind, Next, Summary, Task};
 use crate::run::fault::Fault;
 use crate::run::{Run, TaskState};
 
@@ -23,7 +25,7 @@ pub fn ended(run: &Run, ended: &Ended, now: Timestamp, decision: &mut Decision) 
     match &ended.outcome {
         Outcome::Done(summary) => decision.events.push(EventKind::StepSucceeded {
             task: task.clone(),
-            summary: summary.clone(),
+            summary: complete(run, task, summary, now),
         }),
         Outcome::NotDone(fault) => failed(run, task, fault, now, decision),
         Outcome::Unknown(fault) => {
@@ -34,6 +36,22 @@ pub fn ended(run: &Run, ended: &Ended, now: Timestamp, decision: &mut Decision) 
             decision.effects.push(Effect::Probe { task: task.clone() });
         }
     }
+}
+
+/// The proof of a backfill, with what only the journal knows: where its time
+/// went, and what its ETA was worth.
+fn complete(run: &Run, task: &Task, summary: &Summary, now: Timestamp) -> Summary {
+    let (Summary::Backfill(done), Some(course)) = (summary, run.course(task, now)) else {
+        return summary.clone();
+    };
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let lost = course.lost().into_iter();
+    Summary::Backfill(BackfillSummary {
+        lost_ms: lost.map(|(why, time)| (why, ms(time))).collect(),
+        whole_ms: ms(course.whole()),
+        eta: course.scores(now),
+        ..done.clone()
+    })
 }
 
 /// A task is known not to be done.
@@ -59,7 +77,7 @@ pub fn probed(
     run: &Run,
     memory: &Memory,
     task: &Task,
-    done: Option<bool>,
+    found: Found,
     how: &str,
     decision: &mut Decision,
 ) {
@@ -70,20 +88,20 @@ pub fn probed(
     if !doubtful || memory.performs(task) {
         return;
     }
-    match done {
-        Some(done) => decision.events.push(EventKind::DoubtResolved {
+    match found {
+        Found::Done | Found::NotDone => decision.events.push(EventKind::DoubtResolved {
             task: task.clone(),
-            done,
+            done: found == Found::Done,
             by: Actor::Engine,
             how: how.to_owned(),
         }),
-        None if record.state == TaskState::Running => {
+        Found::NotNow | Found::Never if record.state == TaskState::Running => {
             decision.events.push(EventKind::StepInDoubt {
                 task: task.clone(),
                 why: how.to_owned(),
             });
         }
-        None => {}
+        Found::NotNow | Found::Never => {}
     }
 }
 

@@ -16,9 +16,9 @@ use super::message::{IntentId, Reply};
 use crate::reading::attended::Attendee;
 use crate::reading::server::Readings;
 use crate::reading::{Reading, elapsed};
-use crate::run::Run;
 use crate::run::event::{Event, Evidence, Percent, Rung, Task};
 use crate::run::progress::{BackfillProgress, Progress};
+use crate::run::{Course, Run};
 use crate::runbook::unit::Unit;
 use crate::runbook::{GateId, GuardId};
 
@@ -284,6 +284,8 @@ pub struct BackfillView {
     pub pace: PaceView,
     /// From its first chunk in this process.
     pub elapsed: Duration,
+    /// Where the time of its step went, by the journal.
+    pub course: Course,
 }
 
 /// Time left, as a range.

@@ -9,7 +9,7 @@ use super::snapshot::PaceView;
 use super::{guard, proceed};
 use crate::run::Run;
 use crate::run::event::{EventKind, Percent, Rung, Task};
-use crate::runbook::{Action, Guard};
+use crate::runbook::{Action, Guard, GuardId};
 
 /// The least that a throttle leaves: below it a stall would be more honest.
 const FLOOR: u8 = 10;
@@ -29,11 +29,29 @@ pub fn pace(run: &Run, memory: &Memory) -> PaceView {
         })
         .collect();
     taken.sort_by_key(|(_, percent)| std::cmp::Reverse(*percent));
-    let left = taken.first().map_or(100, |(_, percent)| 100 - percent.0);
+    let left = settled(run.pace.pace, left_of(&taken));
     PaceView {
         ceiling: run.ceiling,
-        effective: Percent(left.min(run.ceiling.0)),
+        effective: left.min(run.ceiling),
         taken,
+    }
+}
+
+/// What the guards together leave: they do not multiply.
+fn left_of(taken: &[(String, Percent)]) -> Percent {
+    Percent(taken.first().map_or(100, |(_, percent)| 100 - percent.0))
+}
+
+/// What guards leave from now on. The pace that works is the one in the
+/// journal: it follows a signal in steps of a tenth, but stops and starts at
+/// once. So the events alone tell where the time went.
+fn settled(journaled: Percent, left: Percent) -> Percent {
+    let edge = |p: Percent| p == Percent::ZERO || p == Percent::FULL;
+    let moved = left.0.abs_diff(journaled.0) >= STEP;
+    if moved || edge(left) || edge(journaled) {
+        left
+    } else {
+        journaled
     }
 }
 
@@ -82,6 +100,18 @@ pub fn cause(run: &Run, pace: &PaceView) -> Option<String> {
     }
 }
 
+/// The guard that takes most; the one that did stays it while another takes
+/// less than a step more, so that two of a kind do not take turns.
+fn blamed(run: &Run, taken: &[(String, Percent)]) -> Option<GuardId> {
+    let (worst, most) = taken.first()?;
+    let still = |by: &&GuardId| {
+        let now = taken.iter().find(|(who, _)| who == by.as_str());
+        now.is_some_and(|(_, percent)| percent.0 + STEP > most.0)
+    };
+    let by_then = run.pace.by.as_ref().filter(still).cloned();
+    Some(by_then.unwrap_or_else(|| GuardId::new(worst.clone())))
+}
+
 /// Sessions that a backfill works with: as a person set it, else as the runbook
 /// says; 1 for anything else.
 pub fn workers(run: &Run, task: &Task) -> u16 {
@@ -95,19 +125,17 @@ pub fn workers(run: &Run, task: &Task) -> u16 {
 /// Records a change of what guards leave.
 pub fn settle(run: &Run, memory: &Memory, decision: &mut Decision) {
     let view = pace(run, memory);
-    let left = Percent(view.taken.first().map_or(100, |(_, p)| 100 - p.0));
-    let reasons: Vec<_> = view
-        .taken
-        .iter()
-        .map(|(who, percent)| format!("{who} -{percent}"))
-        .collect();
-    let edge = |p: Percent| p.0 == 0 || p.0 == 100;
-    let moved = left.0.abs_diff(run.pace.pace.0) >= STEP;
-    let changed = left != run.pace.pace && (moved || edge(left) || edge(run.pace.pace));
+    let left = settled(run.pace.pace, left_of(&view.taken));
+    let by = blamed(run, &view.taken);
+    let changed = left != run.pace.pace || (by != run.pace.by && left < Percent::FULL);
     if changed && running_backfill(run, memory).is_some() {
+        let taken = view.taken.iter();
         decision.events.push(EventKind::PaceChanged {
             pace: left,
-            reasons,
+            reasons: taken
+                .map(|(who, percent)| format!("{who} -{percent}"))
+                .collect(),
+            by,
         });
     }
 }

@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use super::link::{Link, Missed};
 use crate::pg::bloat::{self, Bloat, Unknown};
+use crate::pg::horizon;
 use crate::reading::Absence;
 use crate::reading::server::{Horizon, Slot};
 use crate::runbook::{Guard, Signal, TableName};
-use crate::text::clean_bounded;
-
-/// Longest name of whoever holds vacuum back, in characters.
-const MAX_HOLDER: usize = 80;
 
 /// Polls between two looks, where some guard wants one.
 type Every = Option<u64>;
@@ -83,18 +80,8 @@ pub(super) async fn slots(link: &mut Link) -> Result<Vec<Slot>, Missed> {
 
 /// What holds vacuum back; a part of the sessions would look like nothing.
 pub(super) async fn horizon(link: &mut Link) -> Result<Horizon, Missed> {
-    let row = link.row(include_str!("sql/horizon.sql"), &[]).await?;
-    if row.get::<_, i64>("hidden") > 0 {
-        return Err(Missed::Absent(Absence::NoPrivilege));
-    }
-    let Some(age) = row.get::<_, Option<i64>>("age") else {
-        return Ok(Horizon::default());
-    };
-    let (kind, name): (&str, &str) = (row.get("kind"), row.get("name"));
-    Ok(Horizon {
-        age: age.max(0).unsigned_abs(),
-        holder: clean_bounded(&format!("{kind} {name}"), MAX_HOLDER),
-    })
+    let row = link.row(horizon::SQL, &[]).await?;
+    horizon::of(&row).ok_or(Missed::Absent(Absence::NoPrivilege))
 }
 
 /// Dead share of a table's tuples.

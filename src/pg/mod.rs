@@ -8,7 +8,7 @@
 //!   the rhythm of [`cadence`].
 //! - [`sqlstate`]: errors of the driver as [`crate::run::fault::Fault`].
 //! - [`step`]: one try of an `sql` step; [`probe`]: a question with one answer.
-//! - [`bloat`]: what the statistics say of dead tuples.
+//! - [`bloat`], [`horizon`]: dead tuples, and what keeps them.
 //! - [`lease`] and [`lock`]: the proof of leading, the words for a lock.
 
 pub mod backfill;
@@ -17,6 +17,7 @@ pub mod cadence;
 pub mod cancel;
 mod chunked;
 pub mod connect;
+pub mod horizon;
 pub mod introspect;
 mod keyset;
 pub mod lease;

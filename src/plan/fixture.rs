@@ -56,6 +56,7 @@ pub(crate) fn plan(phases: Vec<Phase>) -> Plan {
             at: Timestamp::UNIX_EPOCH,
             servers: BTreeMap::new(),
             tables: BTreeMap::new(),
+            costs: BTreeMap::new(),
             notices: Vec::new(),
         },
     }
@@ -135,6 +136,7 @@ pub(crate) fn backfill(id: &str) -> PlannedStep {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     });
     step(id, action, Reversal::Keep("expand drops the column".into()))

@@ -20,8 +20,11 @@ pub mod catalog;
 pub mod compile;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod preflight;
 pub mod sql;
 pub mod statement;
+
+pub use preflight::Preflight;
 
 /// What will run, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -246,6 +249,9 @@ pub struct Observed {
     pub servers: BTreeMap<ConnectionId, ServerIdentity>,
     /// Estimated size of each table that a statement names, by its text.
     pub tables: BTreeMap<String, TableSize>,
+    /// What each backfill in place will cost.
+    #[serde(default)]
+    pub costs: BTreeMap<StepId, Preflight>,
     /// What the author should know: what goes with a dropped column, accepted
     /// faults, triggers that the backfill fires.
     pub notices: Vec<Notice>,
@@ -273,6 +279,32 @@ pub struct TableSize {
     pub rows: Option<u64>,
     /// `relpages` times the block size.
     pub bytes: u64,
+    /// Its indexes; of a partitioned table, of the partition that has most.
+    #[serde(default)]
+    pub indexes: u32,
+    /// Their `relpages` times the block size.
+    #[serde(default)]
+    pub index_bytes: u64,
+    /// Percent of a page that inserts fill; 100 unless the table says otherwise.
+    #[serde(default = "filled")]
+    pub fillfactor: u8,
+}
+
+fn filled() -> u8 {
+    100
+}
+
+impl TableSize {
+    /// Without indexes, its pages full.
+    pub fn plain(rows: Option<u64>, bytes: u64) -> Self {
+        Self {
+            rows,
+            bytes,
+            indexes: 0,
+            index_bytes: 0,
+            fillfactor: filled(),
+        }
+    }
 }
 
 /// Something that the author should know before signing.

@@ -6,11 +6,13 @@
 //! on one line, `deployment` what may be deployed now, `handover` what whoever
 //! takes the lead has to know.
 
+pub mod course;
 pub mod deployment;
 pub mod format;
 pub mod grants;
 pub mod handover;
 pub mod oneline;
 pub mod plan;
+pub mod preflight;
 pub mod sentence;
 pub mod status;

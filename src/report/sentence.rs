@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
-use super::format;
+use super::{course, format};
+use crate::engine::snapshot::Eta;
 use crate::run::event::{
-    Actor, Answer, EventKind, Evidence, Ground, Next, ParitySummary, Percent, Rung, Scope, Summary,
+    Actor, Answer, BackfillSummary, EventKind, Evidence, Ground, Next, ParitySummary, Percent,
+    Rung, Scope, Summary,
 };
+
+/// Lost events that a sentence names; the journal has them all.
+const LOST: usize = 5;
 
 /// How much an event or a value matters, quietest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,16 +103,14 @@ fn leading(kind: &EventKind) -> String {
             Answer::NoGo => format!("{by} keeps the lead: {to} asked for it"),
         },
         EventKind::TailLost { lost } => {
-            let tags = lost.iter().map(|event| {
-                let what = sentence(&event.kind);
-                format!("{} {what}", event.seq)
-            });
-            let tags: Vec<_> = tags.collect();
-            format!(
-                "the server has lost {}: {}",
-                format::plural(lost.len() as u64, "event"),
-                tags.join("; ")
-            )
+            let named = lost.iter().take(LOST);
+            let named = named.map(|event| format!("{} {}", event.seq, sentence(&event.kind)));
+            let mut named: Vec<_> = named.collect();
+            if lost.len() > LOST {
+                named.push(format!("and {} more", lost.len() - LOST));
+            }
+            let lost = format::plural(lost.len() as u64, "event");
+            format!("the server has lost {lost}: {}", named.join("; "))
         }
         other => other.tag().replace('_', " "),
     }
@@ -137,7 +140,19 @@ fn control(kind: &EventKind) -> String {
             format!("{step} is done again by {by}: {what}")
         }
         EventKind::WorkersSet { by, workers } => format!("workers set to {workers} by {by}"),
-        EventKind::PaceChanged { pace, reasons } => paced(*pace, reasons),
+        EventKind::PaceChanged { pace, reasons, .. } => paced(*pace, reasons),
+        EventKind::EtaTold {
+            task,
+            percent,
+            low_ms,
+            high_ms,
+        } => {
+            let eta = Eta {
+                low: Duration::from_millis(*low_ms),
+                high: Duration::from_millis(*high_ms),
+            };
+            format!("{task} {percent} copied: ETA {}", format::eta(eta))
+        }
         EventKind::Soaked {
             gate,
             observed_ms,
@@ -244,7 +259,7 @@ pub fn proof(summary: &Summary) -> String {
             if done.quarantined > 0 {
                 text += &format!(", {} in quarantine", done.quarantined);
             }
-            text
+            text + &went(done)
         }
         Summary::Parity(parity) => compared(parity),
         Summary::Exec { exit, took_ms } => format!("exit {exit}, {}", took(took_ms)),
@@ -252,6 +267,25 @@ pub fn proof(summary: &Summary) -> String {
         Summary::Waited { took_ms } => format!("waited {}", took(took_ms)),
         Summary::Found { how } => format!("found done: {how}"),
     }
+}
+
+/// The time that a backfill lost and what its ETAs were worth, where that is known.
+fn went(done: &BackfillSummary) -> String {
+    let time = Duration::from_millis;
+    let lost = done
+        .lost_ms
+        .iter()
+        .map(|(why, ms)| (why.clone(), time(*ms)));
+    let mut lost: Vec<_> = lost.collect();
+    lost.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+    let mut text = String::new();
+    if !lost.is_empty() {
+        text += &format!("; lost {}", course::lost(&lost, time(done.whole_ms)));
+    }
+    if !done.eta.is_empty() {
+        text += &format!("; {}", course::scores(&done.eta));
+    }
+    text
 }
 
 fn compared(parity: &ParitySummary) -> String {

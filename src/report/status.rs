@@ -4,15 +4,19 @@
 //! The lead publishes it once a second, so every terminal reads the same words
 //! and figures that are on the lead's screen.
 
+mod attached;
+mod backfill;
+
+pub use attached::AttachedStatus;
+pub use backfill::{BackfillStatus, EtaStatus, LostStatus};
 use serde::{Deserialize, Serialize};
 
 use super::format;
-use crate::engine::snapshot::{BackfillView, GuardView, Snapshot, State};
-use crate::engine::throttle;
+use crate::engine::snapshot::{GuardView, Snapshot, State};
 use crate::reading::Reading;
 use crate::run::Run;
 use crate::run::event::{ParitySummary, Summary, Task};
-use crate::run::progress::{PartProgress, Progress};
+use crate::run::progress::Progress;
 use crate::run::{Place, TaskState};
 
 /// The version of the shape.
@@ -55,44 +59,9 @@ pub struct Status {
     pub gates: Vec<GateStatus>,
     /// The guards, in file order.
     pub guards: Vec<GuardStatus>,
-}
-
-/// A backfill.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BackfillStatus {
-    /// The step.
+    /// The other terminals that are attached; `null` where nobody knows.
     #[serde(default)]
-    pub step: String,
-    /// Rows visited by key.
-    pub rows_done: u64,
-    /// Estimated rows of the table.
-    pub rows_total: u64,
-    /// Rows visited a second, lately.
-    pub rows_per_second: Option<f64>,
-    /// Since its first report in the lead's process.
-    pub elapsed_ms: u64,
-    /// Chunks committed.
-    pub chunks: u64,
-    /// Rows in quarantine.
-    pub quarantined: u64,
-    /// The newest of them, each its key and its error.
-    #[serde(default)]
-    pub aside: Vec<(String, String)>,
-    /// Sessions that work on it, or wait between two chunks.
-    #[serde(default)]
-    pub workers: u16,
-    /// Each partition by itself; empty where the table has none.
-    #[serde(default)]
-    pub parts: Vec<PartProgress>,
-    /// Seconds left if it goes on as in its best stretch.
-    pub eta_low_s: Option<u64>,
-    /// Seconds left if it goes on as in its worst.
-    pub eta_high_s: Option<u64>,
-    /// Percent, as person and guards make it; 0 is a stall.
-    pub pace: u8,
-    /// What slows it most: `hold`, `pause`, a guard's id, or `pace` where a
-    /// person does; `null` at full pace.
-    pub reason: Option<String>,
+    pub attached: Option<Vec<AttachedStatus>>,
 }
 
 /// A comparison.
@@ -173,7 +142,10 @@ impl Status {
                 .as_ref()
                 .map(|hold| format!("{}: {}", hold.by, hold.reason)),
             head: run.head.0,
-            backfill: snapshot.backfill.as_ref().map(|view| backfill(run, view)),
+            backfill: snapshot
+                .backfill
+                .as_ref()
+                .map(|view| BackfillStatus::of(run, view)),
             parity: parity(snapshot),
             gates: snapshot.gates.iter().map(gate).collect(),
             guards: snapshot
@@ -181,6 +153,7 @@ impl Status {
                 .iter()
                 .map(|view| guard(view, snapshot))
                 .collect(),
+            attached: attached::of(snapshot),
         }
     }
 
@@ -208,11 +181,7 @@ impl Status {
             format!("lead {}", self.lead.as_deref().unwrap_or("none")),
         ];
         lines.extend(self.hold.as_ref().map(|hold| format!("held by {hold}")));
-        lines.extend(self.backfill.as_ref().map(backfill_line));
-        let parts = self.backfill.iter().flat_map(|backfill| &backfill.parts);
-        lines.extend(parts.filter_map(part_line));
-        let aside = self.backfill.iter().flat_map(|backfill| &backfill.aside);
-        lines.extend(aside.map(|(key, why)| format!("  in quarantine: {key}: {why}")));
+        lines.extend(self.backfill.iter().flat_map(BackfillStatus::lines));
         lines.extend(self.parity.as_ref().map(parity_line));
         for gate in &self.gates {
             lines.push(format!(
@@ -223,44 +192,6 @@ impl Status {
         lines.extend(self.guards.iter().map(guard_line));
         lines
     }
-}
-
-fn backfill_line(backfill: &BackfillStatus) -> String {
-    let rate = backfill
-        .rows_per_second
-        .map_or("-".into(), format::quantity);
-    let eta = match (backfill.eta_low_s, backfill.eta_high_s) {
-        (Some(low), Some(high)) => format!("{low}-{high} s"),
-        _ => "unknown".into(),
-    };
-    format!(
-        "backfill {}/{} rows, {rate} rows/s, ETA {eta}, pace {}%{}{}",
-        format::count(backfill.rows_done),
-        format::count(backfill.rows_total),
-        backfill.pace,
-        backfill
-            .reason
-            .as_ref()
-            .map_or(String::new(), |why| format!(" ({why})")),
-        match backfill.workers {
-            0 | 1 => String::new(),
-            several => format!(", {several} workers"),
-        },
-    )
-}
-
-/// Partitions that are neither untouched nor done.
-fn part_line(part: &PartProgress) -> Option<String> {
-    let under_way = part.rows_done > 0 && !part.done;
-    under_way.then(|| {
-        format!(
-            "  partition {}: {}/{} rows, {} swept",
-            part.name,
-            format::count(part.rows_done),
-            format::count(part.rows_total),
-            format::count(part.swept),
-        )
-    })
 }
 
 fn parity_line(parity: &ParityStatus) -> String {
@@ -284,25 +215,6 @@ fn guard_line(guard: &GuardStatus) -> String {
         "guard {}: {} ({} {reason})",
         guard.id, guard.state, guard.signal
     )
-}
-
-fn backfill(run: &Run, view: &BackfillView) -> BackfillStatus {
-    BackfillStatus {
-        step: view.task.step.to_string(),
-        rows_done: view.progress.rows_done,
-        rows_total: view.progress.rows_total,
-        rows_per_second: view.rate,
-        elapsed_ms: millis(view.elapsed),
-        chunks: view.progress.chunks,
-        quarantined: view.progress.quarantined,
-        aside: view.progress.aside.clone(),
-        workers: view.progress.workers,
-        parts: view.progress.parts.clone(),
-        eta_low_s: view.eta.map(|eta| eta.low.as_secs()),
-        eta_high_s: view.eta.map(|eta| eta.high.as_secs()),
-        pace: view.pace.effective.0,
-        reason: throttle::cause(run, &view.pace),
-    }
 }
 
 /// The comparison that runs; otherwise the one that ended last.

@@ -50,6 +50,7 @@ impl Deed {
 fn words(kind: &EventKind) -> Option<(&Actor, String)> {
     Some(match kind {
         EventKind::LeadTaken { by, .. } => (by, "took the lead".into()),
+        EventKind::LeadAsked { by } => (by, "asked to take over the lead".into()),
         EventKind::PhaseEntered { by, phase, .. } => (by, format!("advanced into {phase}")),
         EventKind::StepSucceeded {
             task,

@@ -109,6 +109,16 @@ pub enum Direction {
     Back,
 }
 
+impl Direction {
+    /// As the journal's JSON, a receipt and an idempotency key have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Back => "back",
+        }
+    }
+}
+
 /// Who made it happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -196,6 +206,9 @@ pub enum EventKind {
         /// What gave the right to it.
         #[serde(default)]
         ground: Ground,
+        /// So long the former lead's heart had not beaten.
+        #[serde(default)]
+        unled_ms: u64,
     },
     /// Someone would like to lead.
     LeadAsked {
@@ -324,6 +337,20 @@ pub enum EventKind {
         pace: Percent,
         /// Why, worst first; empty when nothing is taken off.
         reasons: Vec<String>,
+        /// The guard that takes most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<GuardId>,
+    },
+    /// What a backfill's ETA was at a quarter, half and three quarters of it.
+    EtaTold {
+        /// The task.
+        task: Task,
+        /// How much of the copy was done.
+        percent: Percent,
+        /// Time left, at best.
+        low_ms: u64,
+        /// Time left, at worst.
+        high_ms: u64,
     },
     /// A gate says something else than before.
     GateChanged {
@@ -427,6 +454,7 @@ impl EventKind {
             Self::PaceSet { .. } => "pace_set",
             Self::WorkersSet { .. } => "workers_set",
             Self::PaceChanged { .. } => "pace_changed",
+            Self::EtaTold { .. } => "eta_told",
             Self::GateChanged { .. } => "gate_changed",
             Self::Soaked { .. } => "soaked",
             Self::GuardChanged { .. } => "guard_changed",
@@ -445,6 +473,7 @@ impl EventKind {
         !matches!(
             self,
             Self::PaceChanged { .. }
+                | Self::EtaTold { .. }
                 | Self::GateChanged { .. }
                 | Self::Soaked { .. }
                 | Self::GuardChanged { .. }

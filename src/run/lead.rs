@@ -69,6 +69,7 @@ pub(super) fn note(run: &mut Run, event: &Event) {
                 reason,
                 from,
                 ground,
+                unled_ms: _,
             },
             lead,
         ) => {

@@ -66,6 +66,9 @@ pub struct BackfillProgress {
     pub lost_ms: BTreeMap<String, u64>,
     /// The conflict or failure that the last chunk met, where it met one.
     pub trouble: Option<String>,
+    /// What was last said of the vacuums between chunks; clean.
+    #[serde(default)]
+    pub vacuum: Option<String>,
     /// Sessions that work on it, or wait between two chunks.
     #[serde(default)]
     pub workers: u16,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::course::Score;
 use super::event::Actor;
 
 /// What a finished step leaves as proof.
@@ -67,9 +68,15 @@ pub struct BackfillSummary {
     pub swept: u64,
     /// From the first chunk to the end of the sweep, pauses included.
     pub took_ms: u64,
-    /// Time taken off the pace, by reason.
+    /// Time of the step that was not worked, by reason.
     #[serde(default)]
     pub lost_ms: BTreeMap<String, u64>,
+    /// From the step's start to its end; what `lost_ms` is a part of.
+    #[serde(default)]
+    pub whole_ms: u64,
+    /// What its ETA promised on the way, and what it was.
+    #[serde(default)]
+    pub eta: Vec<Score>,
 }
 
 /// What a comparison proved.

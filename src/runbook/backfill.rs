@@ -33,6 +33,16 @@ pub struct Backfill {
     pub max_quarantined: u64,
     /// Whether the triggers of the tables that are written may fire.
     pub triggers: Triggers,
+    /// Vacuums the walked table between chunks. Default never.
+    #[serde(default)]
+    pub vacuum: Option<Vacuum>,
+}
+
+/// When a backfill's table is vacuumed between chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Vacuum {
+    /// Above this dead share of its tuples, 0 to 1.
+    pub dead_tuples: f64,
 }
 
 /// What a backfill writes.

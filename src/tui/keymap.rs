@@ -226,6 +226,7 @@ pub static KEYMAP: &[Binding] = keys! {
         [Char('c')] Open(Panel::Charts), "charts", Never, always, "rows a second, lag and WAL over time";
         [Char('n')] Open(Panel::Notes), "notes", Never, always, "the runbook's notes";
         [Char('e')] Open(Panel::Events), "events", Never, always, "what happened";
+        [Char('i')] Open(Panel::People), "who is here", Never, always, "who leads, and which terminals are attached";
         [Char('m')] Open(Panel::Guards), "guards", Never, always, "every guard and signal";
         [Char('H')] Open(Panel::Handover), "handover", Never, always, "what whoever takes the wheel has to know";
         [Char('v')] Open(Panel::Log), "debug log", Never, always, "the program's own debug log";

@@ -55,6 +55,8 @@ pub enum Panel {
     Parity,
     /// The runbook's notes.
     Notes,
+    /// Who is attached; only ever as a page.
+    People,
     /// What whoever takes the wheel has to know; only ever as a page.
     Handover,
     /// The debug log; only ever as a page.
@@ -108,6 +110,7 @@ const ALL: [Panel; PANELS] = [
     Panel::Detail,
     Panel::Parity,
     Panel::Notes,
+    Panel::People,
     Panel::Handover,
     Panel::Log,
     Panel::Message,

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod again;
 mod clients;
+mod company;
 mod crm;
 mod doubt;
 mod elsewhere;

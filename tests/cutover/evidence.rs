@@ -95,3 +95,24 @@ pub(crate) async fn clients_are_content(stage: &mut Stage) {
     assert!(check.is_clean(), "{check:?}");
     assert!(check.rows > 0, "the clients remember something");
 }
+
+/// No session of ours, no lock, no command.
+pub(crate) async fn nothing_is_left(stage: &Stage) {
+    let client = stage.connect().await;
+    let ours =
+        "SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgcutover:%')
+        + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')";
+    crate::until("the end of our sessions", async || {
+        let left: i64 = client.query_one(ours, &[]).await.unwrap().get(0);
+        (left == 0).then_some(())
+    })
+    .await;
+    let home = format!("HOME={}", stage.home().display());
+    let children = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let environment = std::fs::read(path.join("environ")).ok()?;
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        environment.contains(&home).then_some(path)
+    });
+    assert_eq!(children.count(), 0, "processes in the stage's home");
+}

@@ -121,6 +121,7 @@ async fn a_backfill_goes_on_from_its_checkpoint_on_the_promoted_standby() {
             if why.contains("timeline 2"))
     });
     assert!(moved, "the journal says that the server is another one");
+    evidence::nothing_is_left(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,6 +165,7 @@ async fn a_command_whose_events_the_standby_never_had_is_in_doubt_and_runs_once(
     operator::drive_to_the_end(&stage).await;
     lead.exits_with(0).await;
     evidence::journal_is_whole(&stage).await;
+    evidence::nothing_is_left(&stage).await;
     for command in ["deploy new_app on", "set read_new 10", "set read_new 100"] {
         assert_eq!(runs(&stage, command), 1, "{command}");
     }
@@ -193,4 +195,5 @@ async fn a_lead_that_starts_again_after_a_failover_finds_out_what_was_lost() {
     operator::drive_to_the_end(&stage).await;
     lead.exits_with(0).await;
     assert_eq!(runs(&stage, "set read_new 10"), 1, "not repeated");
+    evidence::nothing_is_left(&stage).await;
 }

@@ -20,6 +20,7 @@ mod grants;
 mod held;
 mod killed;
 mod operator;
+mod paced;
 mod program;
 mod refused;
 mod stage;

@@ -97,6 +97,7 @@ pub(crate) fn job() -> Job {
             chunk: chunks(10, 10),
             workers: 1,
             max_quarantined: 0,
+            vacuum: None,
             triggers: Triggers::Refuse,
         },
         table,

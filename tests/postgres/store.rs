@@ -69,6 +69,7 @@ fn plan(cutover: &str) -> Arc<Plan> {
             at: Timestamp::UNIX_EPOCH,
             servers: Default::default(),
             tables: Default::default(),
+            costs: Default::default(),
             notices: Vec::new(),
         },
     })

@@ -37,6 +37,7 @@ const TABLES: &[(&str, &str)] = &[
     ("SqlExpect", "`expect` of `sql`"),
     ("Backfill", "`[phase.step.backfill]`"),
     ("Target", "`into` of a backfill"),
+    ("Vacuum", "`vacuum` of a backfill"),
     ("Chunk", "`chunk`"),
     ("Parity", "`[phase.step.parity]`"),
     ("SameRow", "`[phase.step.parity.same_row]`"),

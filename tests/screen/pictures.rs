@@ -1,6 +1,9 @@
 //! Snapshots of the whole screen: states, sizes, glyphs, pages and dialogs.
 
-use pgcutover::engine::snapshot::{Snapshot, State};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use pgcutover::engine::snapshot::{Picture, Snapshot, State, Terminal};
 
 use super::fixtures::{self, STATES, snapshot};
 use super::stage::{model, press, text, usual};
@@ -142,4 +145,47 @@ fn each_state_answers_the_five_questions_at_80x24() {
         let stop: String = rows[3].chars().take(41).collect();
         assert!(!stop.contains('…'), "{picture}");
     }
+}
+
+/// A run seen from another terminal, whose lead last spoke so long ago.
+fn attached(terminal: Terminal, state: State, silent: i64) -> Snapshot {
+    let mut snapshot = snapshot(state);
+    snapshot.terminal = terminal;
+    snapshot.user = "bo".into();
+    let at = snapshot.now - SignedDuration::from_secs(silent);
+    let memory = snapshot.picture.memory.clone();
+    snapshot.picture = Arc::new(Picture { at, memory });
+    snapshot
+}
+
+#[test]
+fn attached_terminals_say_what_they_may() {
+    for (name, terminal) in [
+        ("observer", Terminal::Observer),
+        ("operator", Terminal::Operator),
+    ] {
+        for size in [(80, 24), (120, 40)] {
+            let snapshot = attached(terminal, State::Throttled, 1);
+            let picture = text(&model(snapshot, size, false));
+            insta::assert_snapshot!(format!("{}x{}-{name}", size.0, size.1), picture);
+        }
+    }
+    let observer = || attached(Terminal::Observer, State::WaitingFor, 1);
+    after("key-read-only", observer(), "a");
+    after("people", observer(), "i");
+}
+
+#[test]
+fn a_picture_that_gets_old_says_so_and_a_lead_that_is_gone_is_no_lead() {
+    let old = text(&usual(attached(Terminal::Observer, State::Throttled, 7)));
+    assert!(old.contains("7s OLD"), "{old}");
+    assert!(old.contains("nothing from the lead heard for 7s"), "{old}");
+    let gone = text(&usual(attached(Terminal::Observer, State::NoLead, 70)));
+    assert!(gone.contains("NO LEAD        Nobody leads"), "{gone}");
+    assert!(gone.contains("70s OLD"), "{gone}");
+    let ended = text(&usual(attached(Terminal::Observer, State::Finished, 700)));
+    assert!(
+        ended.contains("FINISHED") && !ended.contains("OLD"),
+        "{ended}"
+    );
 }

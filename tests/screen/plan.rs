@@ -151,6 +151,7 @@ fn copy() -> Action {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     })
 }
@@ -301,10 +302,7 @@ pub(crate) fn window(from: u8) -> Window {
 
 /// The plan.
 pub(crate) fn plan() -> Plan {
-    let size = TableSize {
-        rows: Some(20_000_000),
-        bytes: 3_400_000_000,
-    };
+    let size = TableSize::plain(Some(20_000_000), 3_400_000_000);
     Plan {
         body: Body {
             format: 1,
@@ -348,6 +346,7 @@ pub(crate) fn plan() -> Plan {
             at: "2026-03-03T13:00:00Z".parse().expect("a timestamp"),
             servers: BTreeMap::new(),
             tables: BTreeMap::from([(users().to_string(), size)]),
+            costs: BTreeMap::new(),
             notices: vec![Notice {
                 step: Some(StepId::new("drop-old")),
                 code: "goes-with-column".into(),

@@ -238,11 +238,15 @@ impl Screen {
             assert!(bytes.contains(mode), "`{mode:?}` was never sent");
         }
         let pty = self.pty.as_ref().expect("the terminal is there");
-        let modes = format!("{:?}", pty.master.get_termios().unwrap());
-        assert!(
-            modes.contains("ICANON") && modes.contains("ECHO"),
-            "{modes}"
-        );
+        // Behind the last bytes, and not by them.
+        loop {
+            let modes = format!("{:?}", pty.master.get_termios().unwrap());
+            if modes.contains("ICANON") && modes.contains("ECHO") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not restored: {modes}");
+            std::thread::sleep(GLANCE);
+        }
     }
 }
 

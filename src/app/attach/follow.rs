@@ -42,6 +42,8 @@ use crate::store::verify::Head;
 const EVERY: Duration = Duration::from_secs(1);
 /// How long a look may take before the session is given up.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How long the lead's picture may be behind an event.
+const LATE: Duration = Duration::from_secs(3);
 /// Answers kept for the screen.
 const REPLIES: usize = 20;
 
@@ -152,6 +154,10 @@ impl Follower {
     /// Reads what is new. A server that is away is waited for.
     async fn look(&mut self) -> color_eyre::Result<()> {
         match self.read().await {
+            Ok((events, Some(watched))) if events.is_empty() && self.is_ahead(&watched) => {
+                warn!("the server has lost events: the journal is read from its beginning");
+                self.begin_again().await
+            }
             Ok((events, watched)) => {
                 self.fold(events)?;
                 self.heard = hear(watched);
@@ -169,6 +175,17 @@ impl Follower {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether we have events that the lead has not, and long since: it leads on a
+    /// server that has lost them, and has not yet come to their numbers again.
+    fn is_ahead(&self, watched: &Watched) -> bool {
+        let Some((said, age)) = &watched.said else {
+            return false;
+        };
+        let head = said.status.get("head").and_then(serde_json::Value::as_i64);
+        let behind = head.is_some_and(|head| head < self.run.head.0);
+        behind && clock::now() - *age > self.run.last_at + LATE
     }
 
     async fn read(&mut self) -> Result<(Vec<Event>, Option<Watched>), ReadError> {

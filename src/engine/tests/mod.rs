@@ -2,12 +2,16 @@
 //! No sleep, no clock, no database.
 
 mod again;
+mod course;
 mod gates;
 mod guards;
+mod leads;
 mod losses;
+mod pacing;
 mod people;
 mod properties;
 mod races;
 mod resume;
+mod soaks;
 mod steps;
 mod world;

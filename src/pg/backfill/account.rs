@@ -118,6 +118,7 @@ impl Account {
             swept: sums.swept,
             took_ms: (self.age + self.began.elapsed()).as_millis() as u64,
             lost_ms: self.lost_ms(),
+            ..BackfillSummary::default()
         }
     }
 }

@@ -40,9 +40,9 @@ pub(super) type Open = Box<dyn Fn() -> Boxed<Result<Session, Fault>> + Send + Sy
 /// What comes back to the loop.
 enum Back {
     /// A further worker has a session, or has not got one.
-    Hired(Result<Hand, Fault>),
+    Hired(Result<Box<Hand>, Fault>),
     /// A worker stands at its range.
-    Ready(Result<Worker, Fault>),
+    Ready(Result<Box<Worker>, Fault>),
     /// A turn is over.
     Turned(Box<Worker>, Result<Turn, Fault>),
     /// A range was cut, or too little was left of it.
@@ -194,7 +194,7 @@ impl Crew {
             && let Some(hand) = self.idle.pop()
         {
             let site = Arc::clone(&self.site);
-            let ready = async move { Back::Ready(hand.take(range, site).await) };
+            let ready = async move { Back::Ready(hand.take(range, site).await.map(Box::new)) };
             self.flights.push(Box::pin(ready));
         }
         let may = self.book.can_share() && Instant::now() >= self.hire_after;
@@ -215,15 +215,15 @@ impl Crew {
                 let session = ChunkedSession::new(session.await?, target).await?;
                 Hand::new(number, session, &site.job, orders, waits).await
             };
-            Back::Hired(hired.await)
+            Back::Hired(hired.await.map(Box::new))
         }));
     }
 
     fn welcome(&mut self, back: Back) {
         match back {
-            Back::Hired(Ok(hand)) => self.idle.push(hand),
+            Back::Hired(Ok(hand)) => self.idle.push(*hand),
             Back::Hired(Err(fault)) => self.do_without(fault),
-            Back::Ready(Ok(worker)) => self.go_on(Box::new(worker)),
+            Back::Ready(Ok(worker)) => self.go_on(worker),
             Back::Ready(Err(fault)) => self.fail(fault),
             Back::Turned(worker, Ok(turn)) => self.turned(worker, turn),
             Back::Turned(mut worker, Err(fault)) => {

@@ -55,6 +55,7 @@ mod retry;
 mod served;
 mod site;
 mod sweep;
+mod vacuum;
 mod worker;
 
 /// Rows of the first chunk of all: its cost a row is not known yet.
@@ -69,7 +70,7 @@ pub struct Job {
     pub step: StepId,
     /// Of the phase, from 1: another attempt starts from the low end again.
     pub attempt: i32,
-    /// 0, then the number of the rerun.
+    /// 0, then the number of the rerun; -1 is the undo.
     pub round: i32,
     /// Which rows.
     pub what: Again,
@@ -115,6 +116,17 @@ where
     if job.what == Again::Quarantined {
         return retry::run(open().await?, job, control, Box::new(progress)).await;
     }
+    let Some(vacuum) = job.spec.vacuum else {
+        let crew = crew::Crew::gather(open, job, control, Box::new(progress));
+        return crew.await?.run().await;
+    };
+    let (table, limit) = (job.table.clone(), vacuum.dead_tuples);
+    let keeper = vacuum::Keeper::new(open().await?, table, limit, control).await?;
+    let (keeper, control, said) = keeper;
+    let progress = vacuum::with_words(said, progress);
     let crew = crew::Crew::gather(open, job, control, Box::new(progress)).await?;
-    crew.run().await
+    tokio::select! {
+        ended = crew.run() => ended,
+        never = keeper.keep() => match never {},
+    }
 }

@@ -127,6 +127,9 @@ fn relation(row: &Row) -> Relation {
         size: TableSize {
             rows: rows.map(|rows| rows as u64),
             bytes: bytes.unsigned_abs(),
+            indexes: u32::try_from(row.get::<_, i64>("indexes")).unwrap_or(u32::MAX),
+            index_bytes: row.get::<_, i64>("index_bytes").unsigned_abs(),
+            fillfactor: u8::try_from(row.get::<_, i32>("fillfactor")).unwrap_or(100),
         },
         has_children: row.get("has_children"),
         row_security: row.get("row_security"),

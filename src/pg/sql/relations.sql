@@ -3,7 +3,8 @@
 --   $3 text[] the search path.
 -- Columns: oid oid, schema text, name text, kind text, replica_identity text,
 --   row_security bool, has_children bool, rows float8 (NULL: never counted),
---   bytes int8.
+--   bytes int8, indexes int8, index_bytes int8, fillfactor int4 (the last three of
+--   the partitions: the most indexes, all bytes, the fullest pages).
 -- Oldest server: 13. Privileges: none.
 --
 -- pg_relation_size would wait behind ACCESS EXCLUSIVE; relpages does not. The
@@ -28,9 +29,19 @@ WITH RECURSIVE wanted AS (
     -- reltuples is -1 for "never counted" from 14 on; before, 0 with no pages.
     SELECT p.root,
            sum(c.reltuples::float8) FILTER (WHERE c.reltuples > 0 OR (c.reltuples = 0 AND c.relpages > 0)) AS rows,
-           sum(c.relpages::int8) AS pages
+           sum(c.relpages::int8) AS pages,
+           max(x.indexes) AS indexes,
+           sum(x.pages) AS index_pages,
+           max(coalesce(o.fillfactor, 100)) AS fillfactor
     FROM parts AS p
     JOIN pg_catalog.pg_class AS c ON c.oid = p.oid AND c.relkind <> 'p'
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS indexes, coalesce(sum(ic.relpages::int8), 0) AS pages
+        FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS ic ON ic.oid = i.indexrelid
+        WHERE i.indrelid = c.oid) AS x
+    LEFT JOIN LATERAL (
+        SELECT option_value::int4 AS fillfactor
+        FROM pg_catalog.pg_options_to_table(c.reloptions) WHERE option_name = 'fillfactor') AS o ON true
     GROUP BY p.root
 )
 SELECT c.oid,
@@ -42,7 +53,10 @@ SELECT c.oid,
        c.relkind = 'r' AND EXISTS (
            SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid) AS has_children,
        s.rows,
-       coalesce(s.pages, 0)::int8 * pg_catalog.current_setting('block_size')::int8 AS bytes
+       coalesce(s.pages, 0)::int8 * pg_catalog.current_setting('block_size')::int8 AS bytes,
+       coalesce(s.indexes, 0)::int8 AS indexes,
+       coalesce(s.index_pages, 0)::int8 * pg_catalog.current_setting('block_size')::int8 AS index_bytes,
+       coalesce(s.fillfactor, 100)::int4 AS fillfactor
 FROM wanted AS w
 JOIN pg_catalog.pg_class AS c ON c.oid = w.oid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -23,6 +23,7 @@ impl Draft {
                 at,
                 servers: BTreeMap::new(),
                 tables: BTreeMap::new(),
+                costs: BTreeMap::new(),
                 notices: Vec::new(),
             },
             refusals: Vec::new(),

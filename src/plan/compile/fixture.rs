@@ -33,10 +33,7 @@ fn users() -> Relation {
         schema: "public".into(),
         name: "users".into(),
         kind: RelationKind::Table,
-        size: TableSize {
-            rows: Some(1_000_000),
-            bytes: 118 << 20,
-        },
+        size: TableSize::plain(Some(1_000_000), 118 << 20),
         has_children: false,
         row_security: false,
         replica_identity: ReplicaIdentity::Default,

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use self::draft::{About, Draft};
 use self::world::World;
 use super::catalog::Catalog;
-use super::{Body, Observed, Phase, Plan, PlannedStep};
+use super::{Body, Observed, Phase, Plan, PlannedStep, Preflight};
 use crate::runbook::{self, Action, ConnectionId, Runbook, Step};
 
 /// Compiles a runbook against the catalog behind each of its connections.
@@ -133,6 +133,10 @@ fn compile_step(draft: &mut Draft, worlds: &mut Worlds, step: &Step) -> PlannedS
             planned.table = table::for_backfill(about, world, backfill);
             if let Some(table) = &planned.table {
                 planned.forecast = forecast::backfill(about, world, table, backfill);
+                let relation = world.relation(&backfill.table);
+                let cost = relation.and_then(|relation| Preflight::of(relation, backfill));
+                let costs = &mut about.draft.observed.costs;
+                costs.extend(cost.map(|cost| (step.id.clone(), cost)));
             }
         }
         Action::Parity(parity) => {

@@ -141,10 +141,7 @@ impl World {
             schema: self.home(table),
             name: table.name.clone(),
             kind: RelationKind::Table,
-            size: TableSize {
-                rows: Some(0),
-                bytes: 0,
-            },
+            size: TableSize::plain(Some(0), 0),
             has_children: false,
             row_security: false,
             replica_identity: ReplicaIdentity::Default,

@@ -22,7 +22,15 @@ pub use backfill::BackfillSql;
 pub use keyset::{Ends, Keyset};
 pub use parity::ParitySql;
 
+use super::Table;
 use crate::runbook::ident::{quote_ident, quote_table};
+
+/// A VACUUM that never truncates, which would take ACCESS EXCLUSIVE, and that
+/// takes no parallel workers from others.
+pub fn vacuum(table: &Table) -> String {
+    let (schema, name) = (quote_ident(&table.schema), quote_ident(&table.name));
+    format!("VACUUM (TRUNCATE false, PARALLEL 0) {schema}.{name}")
+}
 
 /// An expression of the runbook, fenced off from the text around it.
 fn fenced(expression: &str) -> String {

@@ -44,6 +44,7 @@ fn backfill(filter: Option<&str>) -> Backfill {
         chunk: Chunking::default(),
         workers: 1,
         max_quarantined: 0,
+        vacuum: None,
         triggers: Triggers::Refuse,
     }
 }
@@ -115,7 +116,6 @@ fn statements_parse_as_one_statement_each() {
             }
         }
         assert_one(&copy.write_one().swap_remove(0));
-        assert_one(&compare.recheck());
     }
 }
 

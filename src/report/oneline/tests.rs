@@ -21,6 +21,7 @@ fn status(state: State, verdict: &str) -> Status {
         backfill: None,
         parity: None,
         gates: Vec::new(),
+        attached: None,
         guards: Vec::new(),
     }
 }
@@ -42,6 +43,9 @@ fn copying(state: State, reason: Option<&str>) -> Status {
         eta_high_s: Some(3300),
         pace: 60,
         reason: reason.map(str::to_owned),
+        whole_ms: 1,
+        lost: Vec::new(),
+        eta_told: Vec::new(),
     });
     status.guards = vec![GuardStatus {
         id: "replica-lag".into(),

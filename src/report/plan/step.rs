@@ -3,10 +3,10 @@
 use super::notices;
 use super::page::Page;
 use crate::plan::{Forecast, LockMode, Plan, PlannedStep, Table, TableSize, Work};
-use crate::report::format;
+use crate::report::{format, preflight};
 use crate::runbook::{
-    Action, Backfill, Chunking, Exec, Parity, Probe, Reversal, SqlAction, SqlExpect, Wait, Walk,
-    Writes,
+    Action, Backfill, Chunking, Exec, Parity, Probe, Reversal, SqlAction, SqlExpect, StepId, Wait,
+    Walk, Writes,
 };
 
 /// Writes a step under its number.
@@ -20,7 +20,7 @@ pub(super) fn write(page: &mut Page, plan: &Plan, number: &str, step: &PlannedSt
     action(
         page,
         plan,
-        6,
+        (6, step.id()),
         step.action(),
         &step.forecast,
         step.table.as_ref(),
@@ -36,11 +36,11 @@ fn reversal(page: &mut Page, plan: &Plan, step: &PlannedStep) {
     match step.reversal() {
         Reversal::Undo(undo) => {
             page.line(4, "undo");
-            action(page, plan, 6, undo, &step.undo_forecast, None);
+            action(page, plan, (6, step.id()), undo, &step.undo_forecast, None);
         }
         Reversal::Derived(undo) => {
             page.line(4, "undo, derived");
-            action(page, plan, 6, undo, &step.undo_forecast, None);
+            action(page, plan, (6, step.id()), undo, &step.undo_forecast, None);
         }
         Reversal::Keep(reason) => page.prose(4, &format!("stays on the way back: {reason}")),
         Reversal::Irreversible(lost) => page.prose(4, &format!("IRREVERSIBLE: {lost}")),
@@ -51,7 +51,7 @@ fn reversal(page: &mut Page, plan: &Plan, step: &PlannedStep) {
 fn action(
     page: &mut Page,
     plan: &Plan,
-    indent: usize,
+    (indent, step): (usize, &StepId),
     action: &Action,
     forecast: &[Forecast],
     table: Option<&Table>,
@@ -63,6 +63,10 @@ fn action(
         }
         Action::Backfill(backfill) => {
             page.prose(indent, &backfill_words(backfill, table));
+            let cost = plan.observed.costs.get(step);
+            for line in cost.iter().flat_map(|cost| preflight::lines(cost)) {
+                page.prose(indent, &format!("-- {line}"));
+            }
             forecasts(page, plan, indent, forecast);
         }
         Action::Parity(parity) => {
@@ -175,8 +179,14 @@ fn backfill_words(backfill: &Backfill, table: Option<&Table>) -> String {
             )
         }
     };
+    let vacuum = backfill.vacuum.map_or(String::new(), |vacuum| {
+        format!(
+            "; vacuumed between chunks above {} dead",
+            format::share(vacuum.dead_tuples)
+        )
+    });
     format!(
-        "{}{only}; {}; {workers}; at most {} rows in quarantine; {proof}",
+        "{}{only}; {}; {workers}; at most {} rows in quarantine{vacuum}; {proof}",
         walk_words(&backfill.table.to_string(), table),
         chunk_words(&backfill.chunk),
         backfill.max_quarantined,

@@ -4,7 +4,8 @@ use super::Lowering;
 use super::vars::Render;
 use crate::runbook::raw::{self, At};
 use crate::runbook::sql::Script;
-use crate::runbook::{Backfill, CHUNK_CALL, Custom, MAX_WORKERS, Target, Walk, Writes};
+use crate::runbook::unit::Unit;
+use crate::runbook::{Backfill, CHUNK_CALL, Custom, MAX_WORKERS, Target, Vacuum, Walk, Writes};
 
 impl Lowering<'_> {
     pub(super) fn backfill(&mut self, raw: &At<raw::Backfill>) -> Option<Backfill> {
@@ -32,8 +33,25 @@ impl Lowering<'_> {
             workers: fields.workers.as_ref().map_or(1, |n| n.value),
             max_quarantined: fields.max_quarantined.as_ref().map_or(0, |n| n.value),
             triggers: fields.triggers.unwrap_or_default(),
+            vacuum: self.vacuum(fields),
             key,
         })
+    }
+
+    /// Only what is written in place leaves dead rows in the walked table.
+    fn vacuum(&mut self, fields: &raw::Backfill) -> Option<Vacuum> {
+        let raw = fields.vacuum.as_ref()?;
+        if fields.into.is_some() {
+            let message = "nothing dies in the table that `into` copies from";
+            self.fault("bad-value", &raw.span, message);
+        }
+        let limit = &raw.value.dead_tuples;
+        let dead_tuples = self.measure(limit, Unit::Share);
+        if dead_tuples == 0.0 {
+            let message = "a table without a dead row has no use for a vacuum";
+            self.fault("bad-threshold", &limit.span, message);
+        }
+        Some(Vacuum { dead_tuples })
     }
 
     /// Rows alone are walked in place, where the ones that are done drop out of

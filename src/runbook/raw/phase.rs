@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, DoneWhen, Entries};
+use super::{At, DoneWhen, Entries, Quantity};
 use crate::runbook::{Enter, Existing, Triggers, Walk};
 
 /// A stretch between two boundaries.
@@ -72,8 +72,6 @@ pub(crate) struct Step {
 pub(crate) struct Undo {
     /// Runs SQL.
     pub(crate) sql: Option<At<Sql>>,
-    /// Rewrites rows in keyset chunks.
-    pub(crate) backfill: Option<At<Backfill>>,
     /// Runs a command.
     pub(crate) exec: Option<At<Exec>>,
     /// Asks a person.
@@ -90,9 +88,9 @@ pub(crate) struct Sql {
     pub(crate) file: Option<At<String>>,
     /// In one transaction with the step's event, or each statement by itself. Default: true.
     pub(crate) transaction: Option<bool>,
-    /// A duration, instead of `ddl.lock_timeout`.
+    /// A duration, instead of `ddl.lock_timeout`. An index built, dropped or rebuilt CONCURRENTLY waits for every older transaction: without one of its own it may wait as long as it may run.
     pub(crate) lock_timeout: Option<At<String>>,
-    /// A duration, on the server; also replaces `ddl.deadline` for long statements such as VALIDATE.
+    /// A duration, on the server; also replaces `ddl.deadline` for long statements such as VALIDATE. Default for an index CONCURRENTLY: `"1h"`.
     pub(crate) statement_timeout: Option<At<String>>,
     /// What the last statement has to give.
     pub(crate) expect: Option<At<SqlExpect>>,
@@ -139,6 +137,16 @@ pub(crate) struct Backfill {
     pub(crate) max_quarantined: Option<At<u64>>,
     /// Whether the table's own triggers may fire: `"refuse"` (the default) or `"fire"`.
     pub(crate) triggers: Option<Triggers>,
+    /// In place: vacuums the table between chunks, to bound its growth. Default: never.
+    pub(crate) vacuum: Option<At<Vacuum>>,
+}
+
+/// When a backfill's table is vacuumed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vacuum {
+    /// Above this dead share of its tuples, such as 0.2 or `"20%"`.
+    pub(crate) dead_tuples: At<Quantity>,
 }
 
 /// A table that rows are copied into.

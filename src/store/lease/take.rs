@@ -1,6 +1,8 @@
 //! Owns the taking of a lease, free or somebody's; never keeps it alive, nor
 //! decides whether it may be taken ([`super::claim`]).
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Error};
 
 use super::claim::{Claim, Finding, judge};
@@ -28,7 +30,7 @@ pub enum TakeError {
     /// There is a lead: watch it, or take over with a reason.
     #[error("`{}` leads from `{}` since {}", .0.holder, .0.host, .0.since)]
     Busy(LeadSeen),
-    /// A transaction of the former lead did not end in time; try again.
+    /// A transaction or a session of the former lead did not end in time; try again.
     #[error("a transaction of the former lead is still open: {0}")]
     StillWriting(Fault),
     /// There is no such run here.
@@ -66,11 +68,13 @@ pub async fn take(session: &mut Session, claim: &Claim<'_>) -> Result<Taken, Tak
         };
         let lead = lead_seen(&row);
         let moved = server::moved(&row);
+        let mut evicts = false;
         let mut former = Former {
             token: row.get("token"),
             holder: lead.holder.clone(),
             ground: Ground::Free,
             reason: moved.clone(),
+            silence: lead.silence,
         };
         match judge(&lead, claim) {
             Finding::Busy => return Err(TakeError::Busy(lead)),
@@ -78,9 +82,14 @@ pub async fn take(session: &mut Session, claim: &Claim<'_>) -> Result<Taken, Tak
             Finding::Evict(ground, reason) => {
                 end_holders(session, &former.token).await?;
                 (former.ground, former.reason) = (ground, Some(reason));
+                evicts = true;
             }
         }
         if let Some(lease) = replace_lease(session, claim.run, claim.host, &former).await? {
+            if evicts {
+                // Whatever began under the former token in between; nothing can now.
+                end_holders(session, &former.token).await?;
+            }
             return Ok(Taken { lease, moved });
         }
         // Somebody was faster: look who leads now.
@@ -111,6 +120,7 @@ pub async fn retake(session: &mut Session, lease: &Lease) -> Result<Taken, TakeE
         holder: lead.holder.clone(),
         ground: Ground::Moved,
         reason: moved.clone(),
+        silence: lead.silence,
     };
     match replace_lease(session, &lease.run, &lease.host, &former).await? {
         Some(lease) => Ok(Taken { lease, moved }),
@@ -124,6 +134,7 @@ struct Former {
     holder: String,
     ground: Ground,
     reason: Option<String>,
+    silence: Duration,
 }
 
 /// [`replace`], with its error by what comes next.
@@ -135,17 +146,21 @@ async fn replace_lease(
 ) -> Result<Option<Lease>, TakeError> {
     let backend = session.backend();
     let replaced = replace(session.client_mut(), backend, (run, host), former).await;
-    replaced.map_err(|error| match session.describe(&error) {
-        fault if fault.trouble == Trouble::LockTimeout => TakeError::StillWriting(fault),
-        fault => fault.into(),
-    })
+    replaced.map_err(|error| by_what_comes_next(session.describe(&error)))
 }
 
-async fn end_holders(session: &Session, token: &str) -> Result<(), Fault> {
+async fn end_holders(session: &Session, token: &str) -> Result<(), TakeError> {
     let end = "SELECT pgcutover.end_holders($1)";
     let ended = session.client().execute(end, &[&token]).await;
-    ended.map_err(|error| session.describe(&error))?;
+    ended.map_err(|error| by_what_comes_next(session.describe(&error)))?;
     Ok(())
+}
+
+fn by_what_comes_next(fault: Fault) -> TakeError {
+    match fault.trouble {
+        Trouble::LockTimeout => TakeError::StillWriting(fault),
+        _ => fault.into(),
+    }
 }
 
 /// Replaces the lease that has this token; `None` where it has another one.
@@ -191,5 +206,6 @@ fn taken(lease: &Lease, former: Option<&Former>) -> EventKind {
         reason: former.and_then(|former| former.reason.clone()),
         from: former.map(|former| Actor::Person(former.holder.clone())),
         ground: former.map_or(Ground::Free, |former| former.ground),
+        unled_ms: former.map_or(0, |former| former.silence.as_millis() as u64),
     }
 }

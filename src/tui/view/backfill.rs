@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use super::Scene;
 use super::row::{Row, bar};
 use crate::engine::snapshot::BackfillView;
-use crate::report::format;
+use crate::report::{course, format};
 use crate::run::event::Percent;
 use crate::run::progress::BackfillStage;
 use crate::tui::theme::Tone;
@@ -35,6 +35,10 @@ pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
         Line::from(row.fit(width))
     }));
     lines.extend(parts(scene, view).map(|row| Line::from(row.fit(width))));
+    lines.extend(view.progress.vacuum.iter().map(|said| {
+        let row = scene.row().gap(1).put(Tone::Quiet, said);
+        Line::from(row.fit(width))
+    }));
     lines.push(lost(scene, view).fit(width).into());
     lines
 }
@@ -146,19 +150,9 @@ fn parts(scene: &Scene<'_>, view: &BackfillView) -> Option<Row> {
     (!parts.is_empty()).then_some(row)
 }
 
-/// Time taken off the pace, by reason, worst first.
+/// Time of the step that was not worked, by reason, worst first.
 fn lost(scene: &Scene<'_>, view: &BackfillView) -> Row {
     let row = scene.row().gap(1).put(Tone::Quiet, "time lost: ");
-    let mut lost: Vec<_> = view.progress.lost_ms.iter().collect();
-    lost.sort_by_key(|(_, ms)| std::cmp::Reverse(**ms));
-    if lost.is_empty() {
-        return row.put(Tone::Plain, "none");
-    }
-    let whole = view.elapsed.as_secs_f64().max(0.001);
-    let share = |ms: &u64| format::share(*ms as f64 / 1000.0 / whole);
-    let parts: Vec<_> = lost
-        .iter()
-        .map(|(why, ms)| format!("{} {why}", share(ms)))
-        .collect();
-    row.put(Tone::Plain, parts.join(", "))
+    let course = &view.course;
+    row.put(Tone::Plain, course::lost(&course.lost(), course.whole()))
 }

@@ -36,8 +36,7 @@ pub(super) fn draw(scene: &Scene<'_>, place: Rect, buf: &mut Buffer) {
             },
         )
         .gap(2)
-        .put(Tone::Plain, lead(scene, place.width))
-        .put(Tone::Quiet, watching(scene));
+        .put(Tone::Plain, lead(scene, place.width));
     let clock = format!("{}Z", format::clock(scene.now));
     let right = match scene.model.old() {
         Some(age) => scene
@@ -70,34 +69,36 @@ fn server(scene: &Scene<'_>) -> String {
     }
 }
 
-/// Who leads, and what one may do here; by name where there is room for it.
+/// What one may do here, how many others are here and who leads; by name and
+/// word where there is room for it.
 fn lead(scene: &Scene<'_>, width: u16) -> String {
     let snapshot = scene.snapshot;
     let user = &snapshot.user;
     let lead = match (&snapshot.run.lead, snapshot.state) {
-        (Some(lead), state) if state != State::NoLead => format!("LEAD {}", lead.by),
-        _ => "NO LEAD".into(),
+        (Some(lead), state) if state != State::NoLead => Some(format!("LEAD {}", lead.by)),
+        _ => None,
     };
-    let you = match width {
-        ..100 => "you".to_owned(),
-        _ => format!("you {user}"),
+    let may = match snapshot.terminal {
+        Terminal::Lead => return format!("LEAD {user}{}", others(scene, " watching")),
+        Terminal::Operator => "operate",
+        Terminal::Observer => "watch",
     };
-    match snapshot.terminal {
-        Terminal::Lead => format!("LEAD {user}"),
-        Terminal::Operator => format!("{lead}, {you} operate"),
-        Terminal::Observer => format!("{lead}, {you} watch"),
+    match (lead, width) {
+        (None, _) => format!("NO LEAD, you {may}"),
+        (Some(lead), ..100) => format!("{may}{}, {lead}", others(scene, "")),
+        (Some(lead), _) => format!("you {user} {may}, {lead}{}", others(scene, " watching")),
     }
 }
 
-/// The others: an attached terminal does not count itself.
-fn watching(scene: &Scene<'_>) -> String {
+/// The other attached terminals: this one does not count itself.
+fn others(scene: &Scene<'_>, word: &str) -> String {
     // What is wrong needs the room.
-    if scene.model.old().is_some() || scene.snapshot.state == State::NoLead {
+    if scene.model.old().is_some() {
         return String::new();
     }
     let attended = scene.snapshot.attended().value().map_or(0, Vec::len);
     match attended.saturating_sub(usize::from(!scene.snapshot.leads())) {
         0 => String::new(),
-        n => format!(" +{n} watching"),
+        n => format!(" +{n}{word}"),
     }
 }

@@ -29,6 +29,7 @@ mod identity;
 mod notes;
 mod pane;
 mod parity;
+mod people;
 mod rail;
 mod row;
 mod signals;
@@ -206,6 +207,7 @@ fn pane(scene: &Scene<'_>, panel: Panel, width: u16, rows: usize) -> Pane {
         Panel::Detail => detail::pane(scene, width),
         Panel::Parity => parity::pane(scene, width),
         Panel::Notes => notes::pane(scene, width),
+        Panel::People => people::pane(scene, width),
         Panel::Handover => handover::pane(scene, width),
         _ => Pane::default(),
     }

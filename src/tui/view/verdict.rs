@@ -53,9 +53,9 @@ fn sentence(scene: &Scene<'_>) -> String {
                 format::age(age)
             )
         }
-        (Link::Up, Some(age)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {
-            let (said, age) = (&scene.snapshot.verdict, format::age(age));
-            format!("{said} Its last words are {age} old.")
+        // Nobody could have said anything newer.
+        (Link::Up, Some(_)) if scene.snapshot.state == State::NoLead && !unheard(scene) => {
+            scene.snapshot.verdict.clone()
         }
         (Link::Up, Some(age)) => {
             let who = if unheard(scene) {

@@ -4,6 +4,7 @@ use ratatui::text::Line;
 
 use crate::engine::snapshot::GateView;
 use crate::plan::Phase;
+use crate::report::preflight;
 use crate::run::event::Task;
 use crate::tui::facts;
 use crate::tui::theme::Tone;
@@ -44,6 +45,10 @@ impl Page<'_, '_> {
         for step in &phase.steps {
             for (tone, line) in detail::summary(self.scene.snapshot, step) {
                 self.say(tone, line);
+            }
+            let costs = &self.scene.snapshot.run.plan.observed.costs;
+            for line in costs.get(step.id()).into_iter().flat_map(preflight::lines) {
+                self.say(Tone::Plain, format!("  {line}"));
             }
         }
     }

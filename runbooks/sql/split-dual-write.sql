@@ -2,9 +2,9 @@
 -- them a client writes, and whatever it writes: a new value, none, another id.
 --
 -- Who wins: the later write. Each trigger makes the other table say what its own
--- one says now, which it holds locked, in the transaction of the write. Not what NEW
--- says: where one statement writes both sides, NEW is no longer the truth when
--- the second trigger comes, and the two would end crossed over.
+-- one says now, which it holds locked, in the transaction of the write. Not what
+-- NEW says: where one statement writes both sides, that is no longer the truth when
+-- the second trigger comes.
 --
 -- Nothing stops one trigger from calling the other, and nothing has to: each writes
 -- only where the other table says something else, so the second one finds nothing

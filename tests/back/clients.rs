@@ -4,6 +4,7 @@
 //! A row is written by one client at most, or the comparison would not be exact.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,13 +41,18 @@ pub(crate) struct Clients {
 type Memory = BTreeMap<i64, String>;
 
 impl Clients {
-    /// One client for each share of the rows 1 to `rows`.
-    pub(crate) async fn start(dsn: &str, dialect: Dialect, rows: i64, shares: &[i64]) -> Self {
+    /// One client for each share of these rows, which are nobody else's.
+    pub(crate) async fn start(
+        dsn: &str,
+        dialect: Dialect,
+        rows: RangeInclusive<i64>,
+        shares: &[i64],
+    ) -> Self {
         let open = Arc::new(AtomicBool::new(true));
         let mut tasks = Vec::new();
         for share in shares {
             let client = servers::connect(dsn).await;
-            let own = (1..=rows).filter(|id| id % 8 == *share).collect();
+            let own = rows.clone().filter(|id| id % 8 == *share).collect();
             let open = Arc::clone(&open);
             tasks.push(tokio::spawn(work(client, dialect, own, open)));
         }

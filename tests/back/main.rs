@@ -6,6 +6,7 @@
 mod again;
 mod clients;
 mod company;
+mod crm;
 mod doubt;
 mod elsewhere;
 mod full;
@@ -17,6 +18,7 @@ mod rollback;
 mod scripts;
 mod secrets;
 mod servers;
+mod split_table;
 mod stage;
 mod stuck;
 mod tour;

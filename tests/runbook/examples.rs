@@ -9,7 +9,11 @@ use super::load_file;
 const EXAMPLE: &str = "runbooks/rename-column.toml";
 
 fn clean(environment: Option<&str>) -> Runbook {
-    let loaded = load_file(EXAMPLE, environment);
+    clean_file(EXAMPLE, environment)
+}
+
+fn clean_file(path: &str, environment: Option<&str>) -> Runbook {
+    let loaded = load_file(path, environment);
     assert!(
         loaded.faults.is_empty() && loaded.warnings.is_empty(),
         "{}",
@@ -22,6 +26,15 @@ fn clean(environment: Option<&str>) -> Runbook {
 fn the_example_is_clean_in_every_environment() {
     for environment in [None, Some("staging"), Some("demo")] {
         clean(environment);
+    }
+}
+
+#[test]
+fn the_other_examples_are_clean_in_theirs() {
+    for example in ["runbooks/not-null.toml", "runbooks/split-table.toml"] {
+        for environment in [None, Some("demo")] {
+            clean_file(example, environment);
+        }
     }
 }
 

@@ -175,7 +175,7 @@ fn guards() -> Vec<Guard> {
         },
     ];
     let guard = |(place, signal)| Guard {
-        id: GuardId::new(&format!("guard-{place}")),
+        id: GuardId::new(format!("guard-{place}")),
         every: Duration::from_secs(1),
         signal,
         throttle: None,

@@ -108,7 +108,6 @@ async fn the_truth_lies_within_the_estimate_or_near_it() {
                 ("growth", growth, estimate.growth()),
             ] {
                 let (least, most) = (*range.start() as f64, *range.end() as f64);
-                println!("{name} {full_page_writes} {what}: {least} to {most}, it was {cost}");
                 assert!(
                     cost >= least / FACTOR && cost <= most * FACTOR,
                     "{name}, full_page_writes {full_page_writes}: {what} was {cost}, not {range:?}"

@@ -112,13 +112,34 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     files.into_iter().map(read).collect()
 }
 
-/// A file's code without its comments and without what follows `#[cfg(test)]`.
+/// A file's code without its comments and without its `#[cfg(test)]` items; an
+/// item ends with the first line that is indented as it is and ends with `;` or `}`.
 fn code(text: &str) -> String {
-    let lines = text
-        .lines()
-        .take_while(|line| line.trim() != "#[cfg(test)]");
-    let code = lines.filter(|line| !line.trim_start().starts_with("//"));
-    code.collect::<Vec<_>>().join("\n")
+    let mut code = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let indent = indent_of(line);
+        if line.trim() == "#[cfg(test)]" {
+            let ends = |line: &str| indent_of(line) == indent && line.ends_with([';', '}']);
+            lines.by_ref().find(|line| ends(line));
+        } else if !line.trim_start().starts_with("//") {
+            code.push(line);
+        }
+    }
+    code.join("\n")
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+#[test]
+fn what_comes_after_a_test_item_is_looked_at() {
+    let text = "mod a;\n#[cfg(test)]\nmod fixture;\nuse crate::pg;\n\
+                impl A {\n    #[cfg(test)]\n    fn b() {\n        x();\n    }\n    fn c() {}\n}\n\
+                #[cfg(test)]\nmod tests {\n    use tokio;\n}\n";
+    let looked_at = "mod a;\nuse crate::pg;\nimpl A {\n    fn c() {}\n}";
+    assert_eq!(code(text), looked_at);
 }
 
 fn is_test(path: &Path) -> bool {

@@ -16,6 +16,7 @@ use crate::engine::snapshot::Snapshot;
 use crate::pg::connect::Target;
 use crate::pg::session::{Purpose, Session, open};
 use crate::report::status::Status;
+use crate::run::fault::Fault;
 use crate::store::lease::Lease;
 use crate::store::status::{self, Said};
 
@@ -23,6 +24,8 @@ use crate::store::status::{self, Said};
 pub(super) const TOOL: &str = env!("CARGO_PKG_VERSION");
 /// Time between two pictures.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long one may take on its way; the session is opened anew then.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// Dropping it ends it.
 pub(super) struct Broadcast(JoinHandle<()>);
@@ -76,6 +79,8 @@ async fn publish(
         tool: TOOL.to_owned(),
         picture: json(serde_json::to_value(&*snapshot.picture))?,
     };
-    let published = status::publish(session, lease, &said).await;
-    published.map_err(|fault| fault.to_string())
+    // Late, it is no picture any more, and the next one would wait behind it.
+    let published = status::publish(session, lease, &said);
+    let published = session.canceller().within(LONGEST, published).await;
+    published.map_err(|fault: Fault| fault.to_string())
 }

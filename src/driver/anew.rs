@@ -29,8 +29,23 @@ impl Driver {
         self.publish();
         self.heartbeat = None;
         self.tasks.shutdown().await;
+        // With the flights: nothing of them is there any more to end them.
+        self.memory = Memory::default();
+        if self.take_anew().await? {
+            return self.catch_up_on_waiting().await;
+        }
+        // Whatever the next session finds, all work was ended: held, and begun
+        // anew, until that is recorded.
+        let why = || "the journal's server was not as it was, and work was ended".to_owned();
+        self.moved.get_or_insert_with(why);
+        Ok(())
+    }
+
+    /// The lease, the run and what was lost, on the server of the newest session;
+    /// `false`: not this time.
+    async fn take_anew(&mut self) -> Result<bool, Ended> {
         let Some((resumed, _)) = self.link.retake().await? else {
-            return Ok(());
+            return Ok(false);
         };
         self.forget(&resumed.events)?;
         let lease = self.link.journal().lease().clone();
@@ -41,17 +56,16 @@ impl Driver {
         };
         if let Err(error) = copied {
             self.link.failed(error.to_string());
-            return Ok(());
+            return Ok(false);
         }
         let beating = Heartbeat::start(self.link.target(), lease.clone(), self.outbox.clone());
         self.heartbeat = Some(beating);
         self.lease.send_replace(lease);
         let restored = self.restored();
         if let Turn::Later = self.record(restored).await? {
-            return Ok(());
+            return Ok(false);
         }
-        self.admit_loss(&resumed.unsaid).await?;
-        self.take_requests().await
+        self.admit_loss(&resumed.unsaid).await
     }
 
     /// The run is what that journal says, and nothing else is known.
@@ -60,7 +74,6 @@ impl Driver {
         self.run = Arc::new(run.ok_or_else(|| Ended::Broken("it is empty".into()))?);
         let newest = events.len().saturating_sub(EVENTS);
         self.events = Arc::new(events[newest..].to_vec());
-        self.memory = Memory::default();
         self.seen.clear();
         // Those of other terminals are in the journal's database, or lost with it.
         for message in std::mem::take(&mut self.waiting) {
@@ -79,18 +92,19 @@ impl Driver {
 
     /// Holds where the server is another one, or has lost what the local log
     /// remembers: at once, and until the journal says so. The evidence is set
-    /// aside only then.
-    pub(super) async fn admit_loss(&mut self, unsaid: &[Event]) -> Result<(), Ended> {
+    /// aside only then; `false`: not yet.
+    pub(super) async fn admit_loss(&mut self, unsaid: &[Event]) -> Result<bool, Ended> {
         let events = loss::events(&self.run, self.moved.as_deref(), unsaid);
         if events.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         self.latch.set();
-        if let Turn::Done = self.record(events).await? {
-            self.link.journal().accept_loss().await;
-            self.moved = None;
-            self.latch.clear();
+        if let Turn::Later = self.record(events).await? {
+            return Ok(false);
         }
-        Ok(())
+        self.link.journal().accept_loss().await;
+        self.moved = None;
+        self.latch.clear();
+        Ok(true)
     }
 }

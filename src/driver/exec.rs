@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::engine::message::Outcome;
+use crate::engine::message::{Found, Outcome};
 use crate::pg::step::Stop;
 use crate::run::event::{RunId, Summary};
 use crate::run::fault::{Fault, Trouble};
@@ -78,17 +78,18 @@ pub async fn perform(
 }
 
 /// Asks a command whether a step is done: 0 is yes, 1 is no, all else is no
-/// answer. With what told, in a few clean words.
-pub async fn probe(exec: &Exec, surroundings: &Surroundings) -> (Option<bool>, String) {
+/// answer; one that does not end in time is asked again. With what told, in a few clean words.
+pub async fn probe(exec: &Exec, surroundings: &Surroundings) -> (Found, String) {
     match run(exec, surroundings, &|_| {}).await {
-        Err(error) => (None, error.to_string()),
+        Err(error @ ExecError::NotStarted { .. }) => (Found::Never, error.to_string()),
+        Err(error) => (Found::NotNow, error.to_string()),
         Ok(finished) => {
-            let done = match finished.exit {
-                Some(0) => Some(true),
-                Some(1) => Some(false),
-                _ => None,
+            let found = match finished.exit {
+                Some(0) => Found::Done,
+                Some(1) => Found::NotDone,
+                _ => Found::Never,
             };
-            (done, describe(exec, &finished))
+            (found, describe(exec, &finished))
         }
     }
 }

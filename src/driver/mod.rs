@@ -194,7 +194,8 @@ pub struct Driver {
     outbox: mpsc::Sender<Incoming>,
     /// Inputs that wait for the journal to come back.
     waiting: VecDeque<Message>,
-    /// Requests in Postgres that the engine has seen and not answered.
+    /// Requests in Postgres that were taken up, answered or not; one whose answer
+    /// did not get there is out again.
     seen: BTreeSet<IntentId>,
     replies: VecDeque<(IntentId, Reply)>,
     /// When the attached terminals were last asked for.

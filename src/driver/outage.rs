@@ -26,9 +26,13 @@ impl Driver {
         }
     }
 
-    /// Whether the journal is the one that was lost: nothing of it was.
+    /// Whether the journal is the one that was lost: nothing of it was. The local
+    /// log may not tell, for want of a disk; the run's own head does.
     fn is_as_it_was(&self, resumed: &Resumed) -> bool {
-        self.moved.is_none() && resumed.unsaid.is_empty()
+        let head = (self.run.head, &self.run.head_hash);
+        let mut events = resumed.events.iter();
+        let has_head = events.any(|event| (event.seq, &event.hash) == head);
+        self.moved.is_none() && resumed.unsaid.is_empty() && has_head
     }
 
     /// The link is back: says so, then deals with what has waited. What queries
@@ -45,6 +49,12 @@ impl Driver {
         if let Turn::Later = self.record(restored).await? {
             return Ok(());
         }
+        self.catch_up_on_waiting().await
+    }
+
+    /// Deals with what has waited for the journal, in order, and then with what
+    /// other terminals ask. Until nothing waits, everything that comes in does.
+    pub(super) async fn catch_up_on_waiting(&mut self) -> Result<(), Ended> {
         while self.link.is_up() {
             let Some(message) = self.waiting.pop_front() else {
                 return self.take_requests().await;

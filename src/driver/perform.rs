@@ -10,19 +10,21 @@ mod probe;
 mod sql;
 mod wait;
 
+use std::future::Future;
+
 use tokio::sync::watch;
 
-use super::tasks::Lever;
+use super::tasks::{Lever, UnderHold};
 use super::turn::at_now;
-use super::{Driver, Incoming, questions};
+use super::{Driver, Incoming};
 use crate::engine::message::{Effect, Message, Outcome};
-use crate::engine::{hear, proceed};
+use crate::engine::{gate, hear, proceed};
 use crate::monitor::guarded;
 use crate::pg::connect::Target;
 use crate::pg::lease::Lease;
 use crate::pg::step::Stop;
 use crate::plan::StepPlace;
-use crate::run::event::{Direction, Task};
+use crate::run::event::{Task, Verdict};
 use crate::run::fault::{Fault, Trouble};
 use crate::run::progress::Progress;
 use crate::runbook::{Action, Condition, GateId, Wait};
@@ -42,9 +44,9 @@ impl Driver {
 
     /// Starts a task. What cannot be started ends at once: a flight lands.
     fn start(&mut self, task: &Task) {
-        let started = match task.direction {
+        let started = match self.under_hold(task) {
             // Set since the decision; the engine's next one knows.
-            Direction::Forward if self.latch.is_set() => {
+            UnderHold::Stops if self.latch.is_set() => {
                 Err(Fault::new(Trouble::Interrupted, "held before it began"))
             }
             _ => self.start_action(task),
@@ -52,7 +54,26 @@ impl Driver {
         if let Err(fault) = started {
             let (lever, _) = stop_lever();
             let outcome = Outcome::NotDone(fault);
-            self.tasks.start(task, lever, async move { outcome });
+            self.start_work(task, lever, async move { outcome });
+        }
+    }
+
+    /// Starts a task's work.
+    fn start_work(
+        &mut self,
+        task: &Task,
+        lever: Lever,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) {
+        let hold = self.under_hold(task);
+        self.tasks.start(task, hold, lever, work);
+    }
+
+    /// What a hold means for a task.
+    pub(super) fn under_hold(&self, task: &Task) -> UnderHold {
+        match self.run.is_way_back(task) {
+            true => UnderHold::GoesOn,
+            false => UnderHold::Stops,
         }
     }
 
@@ -77,11 +98,8 @@ impl Driver {
                     timeout: *timeout,
                 };
                 let (lever, stop) = stop_lever();
-                self.tasks.start(
-                    task,
-                    lever,
-                    wait::until(self.questions.clone(), until, stop),
-                );
+                let wait = wait::until(self.questions.clone(), until, stop);
+                self.start_work(task, lever, wait);
             }
             // A person's and the clock's: nothing to start.
             Some(Action::Manual(_) | Action::Wait(Wait::For(_))) | None => {}
@@ -98,18 +116,24 @@ impl Driver {
         })
     }
 
-    fn sample(&mut self, gate: &GateId, question: u64) {
+    fn sample(&mut self, id: &GateId, question: u64) {
         let run = std::sync::Arc::clone(&self.run);
-        let Some((_, planned)) = run.plan.gate(gate) else {
+        let Some((_, planned)) = run.plan.gate(id) else {
             return;
         };
         let Condition::Sql { query, on } = &planned.condition else {
             return;
         };
-        let (questions, gate_id) = (self.questions.clone(), gate.clone());
+        let (questions, gate_id) = (self.questions.clone(), id.clone());
         let (query, on) = (query.clone(), on.clone());
-        self.tasks.start_sample(gate, question, async move {
-            let (verdict, reason) = questions::verdict(&questions.ask(&on, &query).await);
+        self.tasks.start_sample(id, question, async move {
+            let (verdict, reason) = match questions.ask(&on, &query).await {
+                Ok(answer) => {
+                    let reason = format!("the query says {}", answer.word());
+                    (gate::verdict_of_answer(answer.known()), reason)
+                }
+                Err(fault) => (Verdict::Error, fault.message),
+            };
             Message::Sampled {
                 gate: gate_id,
                 question,

@@ -14,7 +14,6 @@ use super::Places;
 use crate::pg::connect::Target;
 use crate::pg::probe::{self, Answer};
 use crate::pg::session::{Purpose, Session, open};
-use crate::run::event::Verdict;
 use crate::run::fault::{Fault, Trouble};
 use crate::runbook::ConnectionId;
 
@@ -106,20 +105,5 @@ async fn ask(target: &Target, session: &mut Option<Session>, query: &str) -> Res
     match session {
         Some(session) => probe::ask(session, query, DEADLINE).await,
         None => Err(unavailable("no session".into())),
-    }
-}
-
-/// What a gate makes of an answer: only true is GO.
-pub fn verdict(answer: &Result<Answer, Fault>) -> (Verdict, String) {
-    match answer {
-        Ok(answer) => {
-            let verdict = match answer {
-                Answer::True => Verdict::Go,
-                Answer::False => Verdict::NoGo,
-                Answer::Null | Answer::NoRow | Answer::ManyRows => Verdict::Inconclusive,
-            };
-            (verdict, format!("the query says {}", answer.word()))
-        }
-        Err(fault) => (Verdict::Error, fault.message.clone()),
     }
 }

@@ -15,11 +15,11 @@ use tokio::time::{sleep, timeout};
 
 use super::hold::Latch;
 
-use crate::engine::message::{Ended, Message, Outcome};
+use crate::engine::message::{Ended, Found, Message, Outcome};
 use crate::pg::cadence::Control;
 use crate::pg::session::Backend;
 use crate::pg::step::Stop;
-use crate::run::event::{Direction, Task};
+use crate::run::event::Task;
 use crate::run::fault::{Fault, Trouble};
 use crate::runbook::GateId;
 
@@ -36,6 +36,15 @@ pub enum Lever {
     Stop(watch::Sender<Stop>),
     /// A backfill or a comparison: paced between chunks.
     Pace(watch::Sender<Control>),
+}
+
+/// What a hold means for a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnderHold {
+    /// It ends at its safe point, and does not begin.
+    Stops,
+    /// It is the way back, which runs while the run is held.
+    GoesOn,
 }
 
 /// Whose end is awaited.
@@ -56,7 +65,7 @@ pub struct Tasks {
     watcher: JoinHandle<()>,
     /// The newest backend that ran a task here: before an unknown outcome is
     /// tried again, it is proved gone.
-    pub backends: BTreeMap<Task, watch::Receiver<Option<Backend>>>,
+    backends: BTreeMap<Task, watch::Receiver<Option<Backend>>>,
 }
 
 impl Drop for Tasks {
@@ -91,10 +100,11 @@ impl Tasks {
     pub fn start(
         &mut self,
         task: &Task,
+        hold: UnderHold,
         lever: Lever,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) {
-        self.levers.all().insert(task.clone(), lever);
+        self.levers.all().insert(task.clone(), (lever, hold));
         // After the insertion: the watcher has missed it, or will not.
         if self.latch.is_set() {
             self.levers.hold();
@@ -109,18 +119,28 @@ impl Tasks {
         self.whose.insert(handle.id(), Whose::Task(task.clone()));
     }
 
+    /// Notes where the backend of a task's newest try will stand.
+    pub fn runs_on(&mut self, task: &Task, backend: watch::Receiver<Option<Backend>>) {
+        self.backends.insert(task.clone(), backend);
+    }
+
+    /// The backend of a task's newest try here, where it had one.
+    pub fn backend_of(&self, task: &Task) -> Option<Backend> {
+        self.backends.get(task).and_then(|seen| *seen.borrow())
+    }
+
     /// Starts a probe of a task in doubt.
     pub fn start_probe(
         &mut self,
         task: &Task,
-        work: impl Future<Output = (Option<bool>, String)> + Send + 'static,
+        work: impl Future<Output = (Found, String)> + Send + 'static,
     ) {
         let name = task.clone();
         let handle = self.set.spawn(async move {
-            let (done, how) = work.await;
+            let (found, how) = work.await;
             Message::Probed {
                 task: name,
-                done,
+                found,
                 how,
             }
         });
@@ -179,7 +199,7 @@ impl Tasks {
 
     /// Paces every backfill and comparison in flight.
     pub fn pace(&self, control: impl Fn(&Task) -> Control) {
-        for (task, lever) in self.levers.all().iter() {
+        for (task, (lever, _)) in self.levers.all().iter() {
             if let Lever::Pace(sender) = lever {
                 let control = control(task);
                 sender.send_if_modified(|now| {
@@ -198,7 +218,7 @@ impl Tasks {
 
     /// Ends a task at its safe point, or cancels what it runs.
     pub fn stop(&self, task: &Task, how: Stop) {
-        if let Some(lever) = self.levers.all().get(task) {
+        if let Some((lever, _)) = self.levers.all().get(task) {
             lever.stop(how);
         }
     }
@@ -208,7 +228,7 @@ impl Tasks {
     /// longer than 4 s is aborted. What became of it, the next lead finds out.
     pub async fn shutdown(&mut self) {
         self.abandon_samples();
-        for lever in self.levers.all().values() {
+        for (lever, _) in self.levers.all().values() {
             lever.stop(Stop::Now);
         }
         let ending = async { while self.set.join_next().await.is_some() {} };
@@ -263,18 +283,18 @@ impl Lever {
 
 /// The levers of everything in flight; shared by the loop and the latch.
 #[derive(Clone, Default)]
-struct Levers(Arc<Mutex<BTreeMap<Task, Lever>>>);
+struct Levers(Arc<Mutex<BTreeMap<Task, (Lever, UnderHold)>>>);
 
 impl Levers {
     /// Never held across an await.
-    fn all(&self) -> MutexGuard<'_, BTreeMap<Task, Lever>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Task, (Lever, UnderHold)>> {
         self.0.lock().expect("nothing panics under this lock")
     }
 
-    /// Holds what goes forward; the way back goes on under a hold.
+    /// Holds what stops under a hold.
     fn hold(&self) {
-        for (task, lever) in self.all().iter() {
-            if task.direction == Direction::Forward {
+        for (lever, hold) in self.all().values() {
+            if *hold == UnderHold::Stops {
                 lever.hold();
             }
         }
@@ -289,7 +309,7 @@ fn lost(whose: Whose, fault: Fault) -> Message {
         }),
         Whose::Probe(task) => Message::Probed {
             task,
-            done: None,
+            found: Found::Never,
             how: fault.message,
         },
         Whose::Gate(gate, question, _) => Message::Sampled {

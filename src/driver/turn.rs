@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
 use super::link::CatchUp;
+use super::tasks::UnderHold;
 use super::{Driver, Ended, Incoming, Leaving, rhythm};
 use crate::clock;
 use crate::engine::memory::Flight;
@@ -28,6 +29,18 @@ pub(super) enum Turn {
     Done,
     /// The journal is away; the input waits.
     Later,
+}
+
+impl Turn {
+    /// The journal went away. What had followed from the message is recorded
+    /// and begun where it was `dealt_with`; what follows from that, the next
+    /// tick finds. A message that were handled again would begin it twice.
+    fn later(dealt_with: bool) -> Self {
+        match dealt_with {
+            true => Self::Done,
+            false => Self::Later,
+        }
+    }
 }
 
 impl Driver {
@@ -128,6 +141,7 @@ impl Driver {
             return Ok(Turn::Later);
         }
         let mut input = at_now(message);
+        let mut dealt_with = false;
         loop {
             let run = Arc::clone(&self.run);
             self.memory.latched = self.latch.is_set();
@@ -137,9 +151,9 @@ impl Driver {
                 Appended::Yes => {}
                 Appended::HeadMoved => match self.catch_up().await? {
                     Turn::Done => continue,
-                    Turn::Later => return Ok(Turn::Later),
+                    Turn::Later => return Ok(Turn::later(dealt_with)),
                 },
-                Appended::Unknown => return Ok(Turn::Later),
+                Appended::Unknown => return Ok(Turn::later(dealt_with)),
             }
             for effect in decision.effects {
                 self.memory.launched(&effect, input.now);
@@ -153,6 +167,7 @@ impl Driver {
                 return Ok(Turn::Done);
             }
             input = at_now(Message::Tick);
+            dealt_with = true;
         }
     }
 
@@ -242,7 +257,8 @@ impl Driver {
     /// What a backfill or a comparison may do now, from the run, the guards and
     /// the latch. A pause is the backfill's alone: comparing writes nothing.
     pub(super) fn control(&self, task: &Task) -> Control {
-        let held = self.latch.is_set() || self.run.hold.is_some();
+        let held = (self.latch.is_set() || self.run.hold.is_some())
+            && self.under_hold(task) == UnderHold::Stops;
         let paused = self.run.pause.is_some() && self.is_backfill(task);
         let pace = throttle::pace(&self.run, &self.memory);
         let stopped = [

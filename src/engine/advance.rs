@@ -47,6 +47,9 @@ pub fn refusal(run: &Run, into: &str, now: Timestamp) -> Result<(), Refusal> {
     if let Some(step) = run.next_step() {
         return Err(format!("step {} is not done", step.id()));
     }
+    if let Some(gate) = run.gates_behind_done_steps().next() {
+        return Err(format!("gate {} has not opened yet", gate.id));
+    }
     if let Some((task, _)) = run.open_question() {
         return Err(format!("{task} is in doubt: settle it first"));
     }
@@ -268,20 +271,19 @@ fn evidence<'a>(
     Fresh::Waiting(missing.into_iter().filter(|gate| !pending(gate)).collect())
 }
 
-/// Rechecks the boundary before an irreversible step: `Ok(true)` when every
-/// gate is open by fresh answers, `Ok(false)` while queries are on their way.
+/// Rechecks what an irreversible step rests on: `Ok(true)` when every gate is
+/// open by fresh answers, `Ok(false)` while queries are on their way.
 ///
 /// # Errors
 /// What is shut.
 pub fn recheck(
     run: &Run,
     memory: &Memory,
-    phase: usize,
     since: u64,
     now: Timestamp,
     decision: &mut Decision,
 ) -> Result<bool, Refusal> {
-    let gates: Vec<_> = run.boundary_gates(phase).collect();
+    let gates: Vec<_> = run.gates_before_no_return().collect();
     match evidence(run, memory, &gates, since, now) {
         Fresh::Waiting(unasked) => {
             for gate in unasked {

@@ -3,29 +3,43 @@
 //! Owns the verdicts. They fail closed: zero samples, NULL, no row, a timeout,
 //! a missing privilege, a check that has not run are never a GO.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::message::{Decision, Effect};
-use super::{soak, window};
+use super::{proceed, soak, window};
 use crate::reading::elapsed;
 use crate::run::event::{Answer, EventKind, Evidence, ParitySummary, Summary, Task, Verdict};
 use crate::run::{Run, Signoff, TaskState};
 use crate::runbook::{At, Condition, Gate, ParityGate, RoleId, StepId, unit};
 
-/// The gates that stand next: those behind done steps, then the boundary's.
+/// The gates that stand next: those behind done steps, those that a next step
+/// without a way back rests on although they were passed, then the boundary's.
 pub fn standing(run: &Run) -> Vec<&Gate> {
-    let boundary = run.boundary_gates(run.boundary()).map(|(_, gate)| gate);
-    run.gates_behind_done_steps().chain(boundary).collect()
+    let no_return = run.next_step().is_some_and(proceed::is_irreversible);
+    let again = run.gates_before_no_return().filter(|_| no_return);
+    let boundary = run.boundary_gates(run.boundary());
+    let behind = run.gates_behind_done_steps();
+    let mut gates: Vec<_> = behind
+        .chain(again.chain(boundary).map(|(_, gate)| gate))
+        .collect();
+    each_once(&mut gates);
+    gates
+}
+
+fn each_once(gates: &mut Vec<&Gate>) {
+    let mut seen = BTreeSet::new();
+    gates.retain(|gate| seen.insert(&gate.id));
 }
 
 /// Asks the queries that are due, and records verdicts that have changed.
 pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decision) {
     let mut gates = standing(run);
     gates.extend(soak::watched(run));
-    gates.dedup_by(|a, b| a.id == b.id);
+    each_once(&mut gates);
     for gate in gates {
         if is_due(memory, gate, now) {
             ask(memory, gate, decision);
@@ -129,33 +143,46 @@ fn judge_sample(memory: &Memory, gate: &Gate, now: Timestamp) -> (Verdict, Strin
     (answer.verdict, answer.reason.clone())
 }
 
+/// What a query's answer makes of its gate: only true is a GO, and an answer
+/// that is neither true nor false is none.
+pub fn verdict_of_answer(known: Option<bool>) -> Verdict {
+    match known {
+        Some(true) => Verdict::Go,
+        Some(false) => Verdict::NoGo,
+        None => Verdict::Inconclusive,
+    }
+}
+
 fn judge_parity(run: &Run, wanted: &ParityGate, now: Timestamp) -> (Verdict, String) {
     let record = run.record(&Task::forward(wanted.check.clone()));
     let state = record.map(|record| &record.state);
-    let Some(TaskState::Done(Summary::Parity(found))) = state else {
+    let (Some(record), Some(TaskState::Done(Summary::Parity(found)))) = (record, state) else {
         return (
             Verdict::Pending,
             format!("{} has not finished", wanted.check),
         );
     };
-    let verdict = verdict_of_parity(wanted, found, now);
+    // By the journal's clock, and from the walk's beginning: what was compared
+    // first may have changed ever since.
+    let age = elapsed(record.changed_at, now) + Duration::from_millis(found.took_ms);
+    let verdict = verdict_of_parity(wanted, found, age);
     let reason = format!(
         "{} of {} bad, coverage {:.0}%, {} hot, {} old",
         found.confirmed,
         found.rows,
         found.coverage * 100.0,
         found.hot,
-        unit::duration(elapsed(found.at, now)),
+        unit::duration(age),
     );
     (verdict, reason)
 }
 
-fn verdict_of_parity(wanted: &ParityGate, found: &ParitySummary, now: Timestamp) -> Verdict {
+fn verdict_of_parity(wanted: &ParityGate, found: &ParitySummary, age: Duration) -> Verdict {
     if found.confirmed > wanted.confirmed {
         Verdict::NoGo
     } else if !found.coverage.is_finite() || found.coverage < wanted.coverage {
         Verdict::Inconclusive
-    } else if elapsed(found.at, now) > wanted.max_age {
+    } else if age > wanted.max_age {
         Verdict::Stale
     } else {
         Verdict::Go

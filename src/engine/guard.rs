@@ -61,15 +61,16 @@ pub fn max_age(guard: &Guard) -> Duration {
     guard.every * 3 + Duration::from_secs(2)
 }
 
+/// The guard's value, where it is a number that is still new enough.
+pub fn live(guard: &Guard, state: &GuardMemory, now: Timestamp) -> Option<f64> {
+    let live = state.value.freshness(now, max_age(guard)) == Freshness::Live;
+    let value = state.value.value().copied();
+    value.filter(|value| live && value.is_finite())
+}
+
 /// Moves one guard up or down its ladder.
 fn climb(guard: &Guard, state: &mut GuardMemory, now: Timestamp) {
-    let live = state.value.freshness(now, max_age(guard)) == Freshness::Live;
-    match state
-        .value
-        .value()
-        .copied()
-        .filter(|v| live && v.is_finite())
-    {
+    match live(guard, state, now) {
         Some(value) => {
             state.absent = None;
             climb_by_value(guard, state, value, now);

@@ -182,18 +182,26 @@ fn sign(
         ));
     }
     let seat = seat_of(run, intent, seats, seat)?;
+    let saw = seen(run, intent)?;
     Ok(EventKind::SignedOff {
         gate: gate.clone(),
         seat,
         by: Actor::Person(intent.by.clone()),
         answer,
         attempt: run.attempt(&run.plan.phases()[phase].id),
-        saw: intent
-            .saw_hash
-            .clone()
-            .unwrap_or_else(|| run.head_hash.clone()),
+        saw,
         reason,
     })
+}
+
+/// The journal's hash that the signer saw: a signature binds to it, so it has
+/// to be one of this journal, with everything material before it.
+fn seen(run: &Run, intent: &Intent) -> Result<String, Refusal> {
+    match &intent.saw_hash {
+        None => Err("a sign has to say what was seen: look first".into()),
+        Some(hash) if run.hashes.contains(hash) => Ok(hash.clone()),
+        Some(_) => Err("this journal is not the one that was seen: look again".into()),
+    }
 }
 
 /// The seat that the person fills and may sign for.
@@ -280,7 +288,7 @@ fn resolve(
     how: &str,
 ) -> Result<EventKind, Refusal> {
     let open = run.open_questions().any(|(open, _)| open == task);
-    if !open || memory.flights.contains_key(task) {
+    if !open || memory.performs(task) {
         return Err(format!("{task} does not wait for a decision"));
     }
     if how.trim().is_empty() {

@@ -2,20 +2,24 @@
 //! it has lately heard. Lost in a crash, on purpose; nothing in here opens a
 //! gate that the world does not confirm again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::eta::Meter;
-use super::message::{Effect, IntentId};
+use super::message::{Effect, Found, IntentId};
 use super::pairs;
-use crate::reading::Reading;
 use crate::reading::attended::Attendee;
+use crate::reading::{Reading, elapsed};
 use crate::run::event::{Actor, Rung, Seq, Task, Verdict};
 use crate::run::progress::{BackfillStage, Progress};
 use crate::runbook::{GateId, GuardId};
+
+/// The shortest and the longest pause between two probes of a doubt; in between
+/// as long as it has been one, so that each pause doubles it.
+const PROBE_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// The engine's memory. One per process and run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -25,8 +29,9 @@ pub struct Memory {
     /// Tasks that this process performs or probes.
     #[serde(with = "pairs")]
     pub flights: BTreeMap<Task, Flight>,
-    /// Tasks whose probe could not tell; a person has to.
-    pub unanswered: BTreeSet<Task>,
+    /// Tasks whose probe could not tell.
+    #[serde(with = "pairs")]
+    pub unanswered: BTreeMap<Task, Unanswered>,
     /// Answers of gates' queries.
     pub samples: BTreeMap<GateId, Sample>,
     /// Questions asked so far: tells an answer to a question from before a
@@ -74,6 +79,15 @@ impl Flight {
             Some(Progress::Backfill(progress)) if progress.stage == BackfillStage::Waiting
         )
     }
+}
+
+/// A doubt that a probe has not settled.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Unanswered {
+    /// When a probe first could not tell.
+    pub since: Timestamp,
+    /// When it is probed again; `None` leaves it to a person.
+    pub again: Option<Timestamp>,
 }
 
 /// The newest answer of a gate's query.
@@ -221,11 +235,27 @@ impl Memory {
     }
 
     /// A probe has answered.
-    pub fn probed(&mut self, task: &Task, done: Option<bool>) {
+    pub fn probed(&mut self, task: &Task, found: Found, now: Timestamp) {
         self.flights.remove(task);
-        if done.is_none() {
-            self.unanswered.insert(task.clone());
-        }
+        let since = self.unanswered.get(task).map_or(now, |doubt| doubt.since);
+        let pause = elapsed(since, now).clamp(PROBE_PAUSE.0, PROBE_PAUSE.1);
+        let again = match found {
+            Found::Done | Found::NotDone => {
+                self.unanswered.remove(task);
+                return;
+            }
+            Found::NotNow => Some(now + pause),
+            Found::Never => None,
+        };
+        let doubt = Unanswered { since, again };
+        self.unanswered.insert(task.clone(), doubt);
+    }
+
+    /// Whether it is time to probe a task: nothing of it is in flight, and
+    /// nothing has said that a probe cannot tell, or not yet.
+    pub fn may_probe(&self, task: &Task, now: Timestamp) -> bool {
+        let due = |doubt: &Unanswered| doubt.again.is_some_and(|again| now >= again);
+        !self.flights.contains_key(task) && self.unanswered.get(task).is_none_or(due)
     }
 
     /// A gate's query has answered. An answer to an older question than the

@@ -38,8 +38,8 @@ pub enum Message {
     Probed {
         /// The task.
         task: Task,
-        /// Done, not done, or still not known.
-        done: Option<bool>,
+        /// What it found.
+        found: Found,
         /// What told.
         how: String,
     },
@@ -70,6 +70,20 @@ pub enum Message {
         /// How far.
         progress: Progress,
     },
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The task is done.
+    Done,
+    /// It is not, and nothing of it runs any more.
+    NotDone,
+    /// What could tell cannot be asked now: a server that starts, a backend that
+    /// has not ended yet. Asked again, with a growing pause.
+    NotNow,
+    /// Nothing can tell: a person has to.
+    Never,
 }
 
 /// How a task ended.

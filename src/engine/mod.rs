@@ -55,8 +55,8 @@ pub fn decide(run: &Run, memory: &mut Memory, input: &Input) -> Decision {
     match &input.message {
         Message::Intent(intent) => intent::decide(run, memory, intent, input.now, &mut decision),
         Message::Ended(ended) => outcome::ended(run, ended, input.now, &mut decision),
-        Message::Probed { task, done, how } => {
-            outcome::probed(run, memory, task, *done, how, &mut decision);
+        Message::Probed { task, found, how } => {
+            outcome::probed(run, memory, task, *found, how, &mut decision);
         }
         Message::Tick
         | Message::Sampled { .. }
@@ -87,7 +87,7 @@ fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Decisio
 pub fn hear(memory: &mut Memory, input: &Input) {
     match &input.message {
         Message::Ended(ended) => memory.landed(&ended.task),
-        Message::Probed { task, done, .. } => memory.probed(task, *done),
+        Message::Probed { task, found, .. } => memory.probed(task, *found, input.now),
         Message::Sampled {
             gate,
             question,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::memory::Memory;
-use super::message::{Decision, Effect, Ended, Outcome};
+use super::message::{Decision, Effect, Ended, Found, Outcome};
 use super::retry;
 use crate::run::event::{Actor, BackfillSummary, EventKind, Next, Summary, Task};
 use crate::run::fault::Fault;
@@ -77,7 +77,7 @@ pub fn probed(
     run: &Run,
     memory: &Memory,
     task: &Task,
-    done: Option<bool>,
+    found: Found,
     how: &str,
     decision: &mut Decision,
 ) {
@@ -88,20 +88,20 @@ pub fn probed(
     if !doubtful || memory.performs(task) {
         return;
     }
-    match done {
-        Some(done) => decision.events.push(EventKind::DoubtResolved {
+    match found {
+        Found::Done | Found::NotDone => decision.events.push(EventKind::DoubtResolved {
             task: task.clone(),
-            done,
+            done: found == Found::Done,
             by: Actor::Engine,
             how: how.to_owned(),
         }),
-        None if record.state == TaskState::Running => {
+        Found::NotNow | Found::Never if record.state == TaskState::Running => {
             decision.events.push(EventKind::StepInDoubt {
                 task: task.clone(),
                 why: how.to_owned(),
             });
         }
-        None => {}
+        Found::NotNow | Found::Never => {}
     }
 }
 

@@ -85,6 +85,7 @@ fn fresh(run: &Run, intent: &Intent, now: Timestamp) -> Result<(), Refusal> {
             intent.ask.verb()
         )),
         Some(saw) if saw < needed => Err(outdated(run, saw, now)),
+        Some(saw) if saw > run.head => Err(format!("this journal has no event {saw}: look again")),
         _ => Ok(()),
     }
 }

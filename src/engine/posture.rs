@@ -107,11 +107,12 @@ fn boundary_state(run: &Run, memory: &Memory, now: Timestamp) -> State {
     }
 }
 
-/// The boundary's gates that do not open now, with their reasons.
+/// The gates before the boundary that do not open now, with their reasons.
 fn shut_gates<'a>(run: &'a Run, memory: &Memory, now: Timestamp) -> Vec<(&'a Gate, String)> {
-    let gates = run.boundary_gates(run.boundary());
+    let gates = gate::standing(run).into_iter();
     gates
-        .filter_map(|(phase, gate)| {
+        .filter_map(|gate| {
+            let (phase, _) = run.plan.gate(&gate.id)?;
             let evidence = gate::judge(run, memory, phase, gate, now);
             (!evidence.verdict.opens()).then_some((gate, evidence.reason))
         })
@@ -319,23 +320,12 @@ fn gates(run: &Run, memory: &Memory, now: Timestamp) -> Vec<GateView> {
         let (phase, _) = run.plan.gate(&gate.id)?;
         Some(GateView {
             gate: gate.id.clone(),
-            kind: kind(&gate.condition),
+            kind: gate.condition.kind(),
             evidence: gate::judge(run, memory, phase, gate, now),
             fraction: gate::fraction(run, memory, gate),
         })
     };
     standing.filter_map(view).collect()
-}
-
-/// The key of a condition in the runbook.
-pub fn kind(condition: &Condition) -> &'static str {
-    match condition {
-        Condition::Sql { .. } => "sql",
-        Condition::Parity(_) => "parity",
-        Condition::Signoff { .. } => "signoff",
-        Condition::Soak { .. } => "soak",
-        Condition::Window => "window",
-    }
 }
 
 fn guards(run: &Run, memory: &Memory) -> Vec<GuardView> {

@@ -21,18 +21,13 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         rollback::settle(run, memory, rollback, now, decision);
     } else if run.hold.is_some() || memory.latched {
         stop_what_waits(run, memory, decision);
-    } else if is_in_doubt(run, memory, decision) || lead::hands_over(run, now) {
+    } else if is_in_doubt(run, memory, now, decision) || lead::hands_over(run, now) {
         // Whatever comes next may rest on it, or is the next lead's.
+    } else if !gates_behind_open(run, memory, now, decision) {
+        // The next step waits for them, and so does the boundary.
     } else if let Some(step) = run.next_step() {
-        if gates_behind_open(run, memory, now, decision) {
-            task(
-                run,
-                memory,
-                &Task::forward(step.id().clone()),
-                now,
-                decision,
-            );
-        }
+        let next = Task::forward(step.id().clone());
+        task(run, memory, &next, now, decision);
     } else {
         advance::settle(run, memory, now, decision);
     }
@@ -54,16 +49,16 @@ fn stop_what_waits(run: &Run, memory: &Memory, decision: &mut Decision) {
     }
 }
 
-/// Whether any task is in doubt; each is probed, where nobody was asked yet. It
-/// need not be the next one: a server that loses events leaves doubts elsewhere.
-fn is_in_doubt(run: &Run, memory: &Memory, decision: &mut Decision) -> bool {
+/// Whether any task is in doubt; each is probed that may be. It need not be the
+/// next one: a server that loses events leaves doubts elsewhere.
+fn is_in_doubt(run: &Run, memory: &Memory, now: Timestamp, decision: &mut Decision) -> bool {
     let mut any = false;
     for (task, record) in run.open_questions() {
         if !matches!(record.state, TaskState::InDoubt(_)) {
             continue;
         }
         any = true;
-        if !memory.flights.contains_key(task) && !memory.unanswered.contains(task) {
+        if memory.may_probe(task, now) {
             decision.effects.push(Effect::Probe { task: task.clone() });
         }
     }
@@ -104,7 +99,7 @@ pub fn task(run: &Run, memory: &mut Memory, task: &Task, now: Timestamp, decisio
             start(run, memory, task, place.step, now, decision);
         }
         Some(TaskState::Running) => running(run, memory, task, place.step, now, decision),
-        Some(TaskState::InDoubt(_)) if !memory.unanswered.contains(task) => {
+        Some(TaskState::InDoubt(_)) if memory.may_probe(task, now) => {
             decision.effects.push(Effect::Probe { task: task.clone() });
         }
         Some(
@@ -142,8 +137,10 @@ fn running(
                 });
             }
         }
-        _ if memory.unanswered.contains(task) => {}
-        _ => decision.effects.push(Effect::Probe { task: task.clone() }),
+        _ if memory.may_probe(task, now) => {
+            decision.effects.push(Effect::Probe { task: task.clone() });
+        }
+        _ => {}
     }
 }
 
@@ -175,8 +172,8 @@ fn start(
     }
 }
 
-/// Whether the window and, before an irreversible step, the boundary's gates
-/// let it start.
+/// Whether the window and, before an irreversible step, the gates that it rests
+/// on let it start.
 fn may_start(
     run: &Run,
     memory: &mut Memory,
@@ -188,12 +185,12 @@ fn may_start(
     if blocked_by_window(run, step, now).is_some() {
         return false;
     }
-    if !matches!(step.reversal(), Reversal::Irreversible(_)) {
+    if !is_irreversible(step) {
         return true;
     }
     let asked = memory.questions;
     let since = *memory.rechecks.entry(task.clone()).or_insert(asked);
-    match advance::recheck(run, memory, run.phase_index(), since, now, decision) {
+    match advance::recheck(run, memory, since, now, decision) {
         Ok(open) => open,
         Err(_) => {
             // Asked again at the gates' own interval; the posture says what is shut.
@@ -203,7 +200,7 @@ fn may_start(
     }
 }
 
-/// The gate of the boundary that keeps an irreversible step from starting.
+/// The gate that keeps an irreversible step from starting.
 pub fn shut_before(
     run: &Run,
     memory: &Memory,
@@ -211,13 +208,17 @@ pub fn shut_before(
     now: Timestamp,
 ) -> Option<Evidence> {
     let task = Task::forward(step.id().clone());
-    let irreversible = matches!(step.reversal(), Reversal::Irreversible(_));
-    if !irreversible || memory.flights.contains_key(&task) {
+    if !is_irreversible(step) || memory.flights.contains_key(&task) {
         return None;
     }
-    let gates = run.boundary_gates(run.phase_index());
+    let gates = run.gates_before_no_return();
     let mut evidence = gates.map(|(phase, gate)| gate::judge(run, memory, phase, gate, now));
     evidence.find(|evidence| !evidence.verdict.opens())
+}
+
+/// Whether nothing takes a step back.
+pub fn is_irreversible(step: &PlannedStep) -> bool {
+    matches!(step.reversal(), Reversal::Irreversible(_))
 }
 
 /// Why the window keeps a step from starting.

@@ -105,7 +105,7 @@ pub fn settle(
     now: Timestamp,
     decision: &mut Decision,
 ) {
-    if !forward_work_has_ended(run, memory, rollback, decision) {
+    if !forward_work_has_ended(run, memory, rollback, now, decision) {
         return;
     }
     let way = run.way_back(rollback.phase, rollback.scope);
@@ -120,6 +120,7 @@ fn forward_work_has_ended(
     run: &Run,
     memory: &Memory,
     rollback: &Rollback,
+    now: Timestamp,
     decision: &mut Decision,
 ) -> bool {
     let mut ended = true;
@@ -140,7 +141,7 @@ fn forward_work_has_ended(
             }
         } else if proceed::needs_probe(step, record) {
             ended = false;
-            if !memory.unanswered.contains(&task) {
+            if memory.may_probe(&task, now) {
                 decision.effects.push(Effect::Probe { task });
             }
         }

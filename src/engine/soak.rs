@@ -1,19 +1,20 @@
 //! Soaks: observed GO time, and nothing else, counts.
 //!
 //! Owns the clockwork of `soak` gates. Time in which this engine did not look
-//! (a crash, a stopped process, a lost link) is not observed; trouble of a gate
-//! or guard in `resets_on` begins it anew.
+//! (a crash, a stopped process, a lost link), or in which a gate or guard of
+//! `resets_on` did not answer, is not observed. Trouble that one of them answers
+//! begins it anew; that one has not been asked yet is no trouble.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gate;
 use super::memory::Memory;
 use super::message::Decision;
+use super::{gate, guard};
 use crate::reading::elapsed;
 use crate::run::Run;
-use crate::run::event::{EventKind, Rung};
+use crate::run::event::{EventKind, Rung, Verdict};
 use crate::runbook::{Condition, Gate, GateId};
 
 /// A longer gap between two inputs is time that nobody observed.
@@ -42,10 +43,14 @@ pub fn settle(run: &Run, memory: &mut Memory, now: Timestamp, decision: &mut Dec
         }
         let recorded = recorded(run, &gate.id);
         let soaked = memory.soaks.get(&gate.id).copied().unwrap_or(recorded);
-        let trouble = resets_on.iter().find(|id| in_trouble(run, memory, id, now));
+        let seen = |id: &&String| watch(run, memory, id, now);
+        let trouble = resets_on.iter().find(|id| seen(id) == Seen::Trouble);
         let soaked = match trouble {
             Some(_) => Duration::ZERO,
-            None => soaked + passed.unwrap_or_default(),
+            None if resets_on.iter().all(|id| seen(&id) == Seen::Fine) => {
+                soaked + passed.unwrap_or_default()
+            }
+            None => soaked,
         };
         memory.soaks.insert(gate.id.clone(), soaked);
         if worth_recording(recorded, soaked, *duration) {
@@ -75,15 +80,34 @@ fn worth_recording(recorded: Duration, soaked: Duration, duration: Duration) -> 
     ended || soaked < recorded || (soaked < duration && soaked - recorded >= step)
 }
 
-/// Whether a gate that `resets_on` names is not open, or a guard stalls.
-fn in_trouble(run: &Run, memory: &Memory, id: &str, now: Timestamp) -> bool {
-    let by_gate = gate_named(run, id)
-        .is_some_and(|(phase, gate)| !gate::judge(run, memory, phase, gate, now).verdict.opens());
-    let guards = memory.guards.iter();
-    let by_guard = guards
-        .filter(|(guard, _)| guard.as_str() == id)
-        .any(|(_, state)| state.rung >= Rung::Stall);
-    by_gate || by_guard
+/// What a gate or guard that a soak watches says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Fine,
+    /// No answer, or none that is still one: it neither counts nor resets.
+    Unknown,
+    Trouble,
+}
+
+/// A gate is in trouble at a NO-GO, a guard when a live value makes it stall.
+fn watch(run: &Run, memory: &Memory, id: &str, now: Timestamp) -> Seen {
+    if let Some((phase, gate)) = gate_named(run, id) {
+        return match gate::judge(run, memory, phase, gate, now).verdict {
+            verdict if verdict.opens() => Seen::Fine,
+            Verdict::NoGo => Seen::Trouble,
+            _ => Seen::Unknown,
+        };
+    }
+    let mut guards = run.plan.body.guards.iter();
+    let guard = guards.find(|guard| guard.id.as_str() == id);
+    let state = guard.and_then(|guard| Some((guard, memory.guards.get(&guard.id)?)));
+    match state {
+        Some((guard, state)) if guard::live(guard, state, now).is_some() => match state.rung {
+            Rung::Stall | Rung::Hold => Seen::Trouble,
+            Rung::Quiet | Rung::Throttle => Seen::Fine,
+        },
+        _ => Seen::Unknown,
+    }
 }
 
 fn gate_named<'a>(run: &'a Run, id: &str) -> Option<(usize, &'a Gate)> {

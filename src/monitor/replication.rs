@@ -4,13 +4,14 @@
 //! `replay_lag` alone is not enough: it keeps its last value and then turns
 //! NULL on an idle link, and stays where it is when replay is paused. The
 //! primary's own position over time tells how long ago it was where the standby
-//! is now.
+//! is now. Where that was before anything remembered, nobody knows for how long:
+//! the lag is no number then.
 //!
 //! | state | when |
 //! |---|---|
 //! | NO-PRIV | its figures are hidden |
 //! | STALE | something was sent to it, and it has not answered for 5 s |
-//! | LAGGING | catching up, or 1 s or more behind |
+//! | LAGGING | catching up, 1 s or more behind, or behind for nobody knows how long |
 //! | IDLE | everything replayed, and no lag reported |
 //! | OK | otherwise |
 //! | GONE | expected, and not connected |
@@ -31,7 +32,8 @@ use crate::text::clean;
 const LAGGING: Duration = Duration::from_secs(1);
 /// A standby answers what is sent to it at once; this long is silence.
 const SILENT: Duration = Duration::from_secs(5);
-/// Positions of the primary that are remembered: five minutes, one a second.
+/// Positions of the primary that are remembered, one a second at first and ever
+/// fewer of what is older: a week back they are some 3 % of their age apart.
 const REMEMBERED: usize = 300;
 
 /// One row of `pg_stat_replication`.
@@ -68,9 +70,22 @@ impl Tracker {
             self.positions.clear();
         }
         if self.positions.len() == REMEMBERED {
-            self.positions.pop_front();
+            self.thin_out(now);
         }
         self.positions.push_back((now, position));
+    }
+
+    /// Forgets the position whose loss leaves the smallest gap, measured by its
+    /// age; never the oldest.
+    fn thin_out(&mut self, now: Timestamp) {
+        let time = |at: usize| self.positions[at].0;
+        let loss = |at: usize| {
+            let gap = elapsed(time(at - 1), time(at + 1)).as_secs_f64();
+            gap / elapsed(time(at - 1), now).as_secs_f64().max(f64::EPSILON)
+        };
+        let inner = 1..self.positions.len() - 1;
+        let least = inner.min_by(|a, b| loss(*a).total_cmp(&loss(*b)));
+        least.and_then(|at| self.positions.remove(at));
     }
 
     /// Every standby: the expected ones first, in the runbook's order, whether
@@ -112,8 +127,9 @@ impl Tracker {
             _ if silence >= SILENT => ReplicaState::Stale,
             _ if state != "streaming" => ReplicaState::Lagging,
             Some(lag) if lag >= LAGGING => ReplicaState::Lagging,
-            None => ReplicaState::Idle,
             Some(_) => ReplicaState::Ok,
+            None if bytes == 0 => ReplicaState::Idle,
+            None => ReplicaState::Lagging,
         };
         Replica {
             name: sample.name.clone(),
@@ -126,24 +142,26 @@ impl Tracker {
     }
 
     /// How far it is behind as time; `None` where it has everything and nothing
-    /// flows. What it reported while it was behind no longer counts once it has
-    /// everything.
+    /// flows, and where it is behind everything remembered. What it reported
+    /// while it was behind no longer counts once it has everything.
     fn lag(&self, sample: &Sample, bytes: u64, now: Timestamp) -> Option<Duration> {
         if bytes == 0 {
             return sample.replay_lag.map(|_| Duration::ZERO);
         }
-        let passed = sample.replay_position.and_then(|at| self.passed(at));
-        let since = passed.map_or(Duration::ZERO, |passed| elapsed(passed, now));
+        let since = self.behind_for(sample.replay_position?, now)?;
         Some(since.max(sample.replay_lag.unwrap_or_default()))
     }
 
-    /// When the primary was first seen beyond that position: to the second, and
-    /// never too early.
-    fn passed(&self, position: u64) -> Option<Timestamp> {
-        self.positions
-            .iter()
-            .find(|(_, at)| *at > position)
-            .map(|(time, _)| *time)
+    /// How long ago the primary was first seen beyond that position, where it
+    /// was seen at or before it too: to a few percent, and never too long.
+    fn behind_for(&self, position: u64, now: Timestamp) -> Option<Duration> {
+        let passed = self.positions.partition_point(|(_, at)| *at <= position);
+        match self.positions.get(passed) {
+            _ if passed == 0 => None,
+            Some((time, _)) => Some(elapsed(*time, now)),
+            // Written since the last look.
+            None => Some(Duration::ZERO),
+        }
     }
 
     /// How long it has neither answered nor had everything sent to it. A quiet

@@ -13,7 +13,7 @@ pub enum Purpose {
     /// Runs steps.
     Step,
     /// Runs chunks; its commits do not wait for the disk, since a chunk and its
-    /// checkpoint are lost together.
+    /// checkpoint are lost together. The one that ends a range does.
     Backfill,
     /// Compares.
     Parity,

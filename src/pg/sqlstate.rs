@@ -15,6 +15,9 @@ use crate::text::clean_bounded;
 pub const LEASE_LOST: &str = "PGC01";
 /// SQLSTATE raised by pgcutover's own functions when the journal's head has moved.
 pub const HEAD_MOVED: &str = "PGC02";
+/// SQLSTATE raised by pgcutover's own functions when a checkpoint is not where its
+/// worker left it: an earlier chunk, of a connection given up, has committed.
+pub const OVERTAKEN: &str = "PGC04";
 
 /// Longest message, detail or hint that a fault carries, in characters.
 const MAX_TEXT: usize = 500;
@@ -33,6 +36,8 @@ pub fn trouble(sqlstate: &str) -> Trouble {
     match sqlstate {
         LEASE_LOST => Trouble::LeaseLost,
         HEAD_MOVED => Trouble::HeadMoved,
+        // What follows a lost connection is right: begin again from the checkpoints.
+        OVERTAKEN => Trouble::ConnectionLost,
         "55P03" => Trouble::LockTimeout,
         "40P01" => Trouble::Deadlock,
         "40001" => Trouble::Serialization,
@@ -143,6 +148,7 @@ mod tests {
             ("42703", Trouble::Changed),
             ("PGC01", Trouble::LeaseLost),
             ("PGC02", Trouble::HeadMoved),
+            ("PGC04", Trouble::ConnectionLost),
             ("42601", Trouble::Other),
         ] {
             assert_eq!(trouble(code), expected, "{code}");

@@ -109,6 +109,16 @@ pub enum Direction {
     Back,
 }
 
+impl Direction {
+    /// As the journal's JSON, a receipt and an idempotency key have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Back => "back",
+        }
+    }
+}
+
 /// Who made it happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@
 //! | event | legal when | leads to |
 //! |---|---|---|
 //! | `run_created` | first | `Before(0)` |
-//! | `phase_entered` | before that phase, no rollback | in that phase |
+//! | `phase_entered` | before that phase, all done in the one before it, no rollback | in that phase |
 //! | `step_started` | task not done, its phase is current (or is taken back) | running, touched |
 //! | `step_succeeded` | task started | done |
 //! | `step_failed` | task started | retrying, failed or interrupted |
@@ -16,7 +16,7 @@
 //! | `step_reopened` | backfill or comparison done, no rollback | interrupted, to be done again |
 //! | `rollback_started` | in that phase, or before the one after it | taking it back |
 //! | `phase_rolled_back` | that phase is taken back | before it, its facts forgotten (below) |
-//! | `finished` | in the last phase, nothing left to do | the end |
+//! | `finished` | in the last phase, all done | the end |
 //!
 //! Undos take back all that was touched, so nothing is remembered. A phase's own
 //! rollback takes back what its commands, waits, questions and comparisons did:
@@ -37,7 +37,8 @@ use std::time::Duration;
 use super::deed::Deed;
 use super::event::{Event, EventKind, Percent, Seq, Summary, Task};
 use super::{
-    Evidence, GuardRecord, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState, course, lead,
+    Evidence, GuardRecord, HASHES, Mark, Outcome, PaceRecord, Place, Record, Run, TaskState,
+    course, lead,
 };
 use crate::run::event::Actor;
 use crate::runbook::PhaseId;
@@ -109,6 +110,7 @@ pub fn begin(event: &Event) -> Result<Run, Illegal> {
         created_at: event.at,
         last_at: event.at,
         material: event.seq,
+        hashes: [event.hash.clone()].into(),
         deeds: Vec::new(),
         evidence: event.seq,
         lead: None,
@@ -166,7 +168,12 @@ pub fn evolve(run: &mut Run, event: &Event) -> Result<(), Illegal> {
     }
     if event.kind.is_evidence() {
         run.evidence = event.seq;
+        run.hashes.clear();
     }
+    if run.hashes.len() == HASHES {
+        run.hashes.pop_front();
+    }
+    run.hashes.push_back(event.hash.clone());
     Ok(())
 }
 
@@ -263,9 +270,10 @@ fn apply(run: &mut Run, event: &Event) -> Result<(), String> {
         // `course` follows it.
         | EventKind::EtaTold { .. } => {}
         EventKind::Finished => {
-            if run.boundary() != run.plan.phases().len() || run.next_step().is_some() {
+            if run.boundary() != run.plan.phases().len() {
                 return Err("phases are left".into());
             }
+            all_done(run)?;
             run.outcome = Some(Outcome::Finished);
         }
     }
@@ -287,7 +295,7 @@ fn phase_index(run: &Run, phase: &PhaseId) -> Result<usize, String> {
 }
 
 /// `phase_entered`: from the place before it, or from the phase before it
-/// once that phase's steps are done.
+/// once all is done there.
 fn enter(
     run: &mut Run,
     event: &Event,
@@ -301,15 +309,25 @@ fn enter(
     if run.boundary() != index {
         return Err(format!("the run does not stand before `{phase}`"));
     }
-    if let Some(step) = run.next_step() {
-        return Err(format!("step `{}` is not done", step.id()));
-    }
+    all_done(run)?;
     for gate in evidence {
         note_gate(run, gate);
     }
     run.place = Place::In(index);
     run.placed_at = event.at;
     Ok(())
+}
+
+/// Whether the current phase may be left: its steps are done, and the gates
+/// behind them have been passed.
+fn all_done(run: &Run) -> Result<(), String> {
+    if let Some(step) = run.next_step() {
+        return Err(format!("step `{}` is not done", step.id()));
+    }
+    match run.gates_behind_done_steps().next() {
+        Some(gate) => Err(format!("gate `{}` has not been passed", gate.id)),
+        None => Ok(()),
+    }
 }
 
 /// `step_started`: the task may have an effect from here on.

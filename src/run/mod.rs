@@ -4,7 +4,7 @@
 //! report ask of it; [`evolve`] owns how an event changes it. Holds facts per
 //! task, never an index of "the next one": a resumed run asks what is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,9 @@ use event::{
 use fault::Fault;
 pub use lead::Lead;
 
+/// Most hashes that a run keeps: a signer who has not looked for longer looks again.
+pub const HASHES: usize = 256;
+
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
@@ -59,6 +62,9 @@ pub struct Run {
     pub deeds: Vec<Deed>,
     /// The newest event that changes what a signature is about.
     pub evidence: Seq,
+    /// The chain's hashes from that event on, oldest first: what a signer may
+    /// have seen. At most [`HASHES`].
+    pub hashes: VecDeque<String>,
     /// Who holds the lease, by the journal.
     pub lead: Option<Lead>,
     /// Before a phase, or in it.
@@ -302,20 +308,32 @@ impl Run {
         of(boundary.checked_sub(1), At::Exit).chain(of(Some(boundary), At::Entry))
     }
 
-    /// Gates behind a step of the current phase that have not been passed, of
-    /// steps that are done.
-    pub fn gates_behind_done_steps(&self) -> impl Iterator<Item = &Gate> {
+    /// Gates behind steps of the current phase that are done, passed or not.
+    fn gates_reached(&self) -> impl Iterator<Item = &Gate> {
         let gates = match self.place {
             Place::In(index) => self.plan.phases()[index].gates.as_slice(),
             Place::Before(_) => &[],
         };
         gates.iter().filter(|gate| match &gate.at {
-            At::After(step) => {
-                let passed = self.gates.get(&gate.id).is_some_and(|g| g.passed);
-                !passed && self.is_done(&Task::forward(step.clone()))
-            }
+            At::After(step) => self.is_done(&Task::forward(step.clone())),
             At::Entry | At::Exit => false,
         })
+    }
+
+    /// Gates behind a step of the current phase that have not been passed, of
+    /// steps that are done.
+    pub fn gates_behind_done_steps(&self) -> impl Iterator<Item = &Gate> {
+        let passed = |gate: &Gate| self.gates.get(&gate.id).is_some_and(|g| g.passed);
+        self.gates_reached().filter(move |gate| !passed(gate))
+    }
+
+    /// The gates that an irreversible step of the current phase rests on, each
+    /// with its phase's index: those of the boundary into the phase, and those
+    /// behind its done steps. That they were passed once is not enough for it.
+    pub fn gates_before_no_return(&self) -> impl Iterator<Item = (usize, &Gate)> {
+        let phase = self.phase_index();
+        let reached = self.gates_reached().map(move |gate| (phase, gate));
+        self.boundary_gates(phase).chain(reached)
     }
 
     /// The verdict that a gate last gave.

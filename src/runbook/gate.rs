@@ -77,3 +77,16 @@ pub struct ParityGate {
     /// Age of the verdict, at most.
     pub max_age: Duration,
 }
+
+impl Condition {
+    /// Its key in the runbook.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sql { .. } => "sql",
+            Self::Parity(_) => "parity",
+            Self::Signoff { .. } => "signoff",
+            Self::Soak { .. } => "soak",
+            Self::Window => "window",
+        }
+    }
+}

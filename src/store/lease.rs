@@ -114,17 +114,6 @@ pub async fn seen(session: &Session, run: &RunId) -> Result<Option<LeadSeen>, Fa
     Ok(row.as_ref().map(lead_seen))
 }
 
-/// Whether anybody works under a run's lease now. Unlike [`seen`] it reads no
-/// table that only the owner may: EXECUTE is enough.
-///
-/// # Errors
-/// The server's.
-pub async fn attended(session: &Session, run: &RunId) -> Result<bool, Fault> {
-    let attended = "SELECT pgcutover.attended($1)";
-    let row = session.client().query_one(attended, &[&run.0]).await;
-    Ok(row.map_err(|error| session.describe(&error))?.get(0))
-}
-
 async fn look(session: &Session, run: &RunId) -> Result<Option<Row>, Fault> {
     session
         .client()

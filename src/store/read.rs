@@ -40,14 +40,21 @@ pub enum ReadError {
 ///
 /// # Errors
 /// [`ReadError`]; [`ReadError::Broken`] too where the journal was rewritten
-/// before `from`, as by a failover to a standby that had less.
+/// before `from`, or has lost it, as by a failover to a standby that had less.
 pub async fn events(session: &Session, run: &RunId, from: &Head) -> Result<Vec<Event>, ReadError> {
     let mut head = from.clone();
     let mut events = Vec::new();
+    let mut known = from.seq > Seq::default();
     loop {
-        let rows = batch(session, run, head.seq).await?;
-        head = follow(&head, run, &rows)?;
+        let after = Seq(head.seq.0 - i64::from(known));
+        let mut rows = batch(session, run, after).await?;
         let last = rows.len() < BATCH.unsigned_abs() as usize;
+        if known {
+            // Nothing after an event that is not there would look like no news.
+            is_there(from, (!rows.is_empty()).then(|| rows.remove(0)))?;
+            known = false;
+        }
+        head = follow(&head, run, &rows)?;
         for row in rows {
             let (seq, kind) = (row.seq, clean_bounded(&row.kind, 60));
             events.push(event(row).map_err(|reason| ReadError::Unreadable {
@@ -59,6 +66,15 @@ pub async fn events(session: &Session, run: &RunId, from: &Head) -> Result<Vec<E
         if last {
             return Ok(events);
         }
+    }
+}
+
+/// Whether the journal still has the event up to which it was read.
+fn is_there(from: &Head, found: Option<Row>) -> Result<(), Break> {
+    match found {
+        Some(row) if row.seq == from.seq && row.hash == from.hash => Ok(()),
+        Some(row) if row.seq == from.seq => Err(Break::Changed { seq: from.seq }),
+        _ => Err(Break::Lost { seq: from.seq }),
     }
 }
 

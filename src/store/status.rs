@@ -93,20 +93,3 @@ fn said(row: &Row) -> Option<Said> {
         picture: json("picture")?,
     })
 }
-
-/// The newest picture and its age, by the server's clock.
-///
-/// # Errors
-/// The server's, or `Other` for one that is no JSON.
-pub async fn newest(session: &Session, run: &RunId) -> Result<Option<(Value, Duration)>, Fault> {
-    let row = session
-        .client()
-        .query_opt(include_str!("sql/status_newest.sql"), &[&run.0])
-        .await
-        .map_err(|error| session.describe(&error))?;
-    Ok(row.and_then(|row| {
-        let picture = serde_json::from_str(row.get("body")).ok()?;
-        let age = row.get::<_, i64>("age_ms").max(0).unsigned_abs();
-        Some((picture, Duration::from_millis(age)))
-    }))
-}

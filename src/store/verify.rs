@@ -45,6 +45,12 @@ pub enum Break {
         /// The one that should not be next.
         found: Seq,
     },
+    /// An event that was there is not any more.
+    #[error("the journal is broken: event {seq} is not there any more")]
+    Lost {
+        /// That event.
+        seq: Seq,
+    },
     /// An event is not what was appended, or follows on one that was changed.
     #[error("the journal is broken: event {seq} is not what was appended")]
     Changed {

@@ -51,7 +51,7 @@ const GRANTS: &str = "
         TO back_bo, back_ann, back_eve, back_pager;
     GRANT SELECT ON pgcutover.schema_version, pgcutover.run, pgcutover.head, pgcutover.event,
         pgcutover.status TO back_bo, back_ann, back_eve;
-    GRANT EXECUTE ON FUNCTION pgcutover.attended, pgcutover.request TO back_bo, back_ann, back_eve";
+    GRANT EXECUTE ON FUNCTION pgcutover.watch, pgcutover.request TO back_bo, back_ann, back_eve";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_decide_who_may_what_and_a_superuser_fills_no_seat() {

@@ -206,10 +206,7 @@ async fn a_comparison_counts_what_it_compared_and_shows_no_values() {
     let [row] = &different[..] else {
         panic!("{} rows differ", different.len());
     };
-    let again = rows(&db.client, &sql.recheck(), &key_of(row), None).await;
-    assert!(again[0].get::<_, bool>(0));
     let image: String = row.get(5);
-    assert_eq!(image, again[0].get::<_, String>(1));
     assert!(image.parse::<i64>().is_ok(), "{image}");
 }
 

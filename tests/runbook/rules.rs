@@ -173,6 +173,19 @@ fn what_was_lost_to_a_fault_is_not_told_as_missing() {
 }
 
 #[test]
+fn an_undo_by_backfill_is_refused_where_the_backfill_itself_is_not() {
+    let loaded = loaded(
+        "[[phase.step]]\nid = \"s\"\n[phase.step.manual]\nask = \"Done?\"\n[phase.step.undo.backfill]\ntable = \"t\"\nkey = [\"id\"]\nset = { a = \"b\" }\n",
+    );
+    assert_eq!(
+        codes(&loaded),
+        ["not-supported-yet"],
+        "{}",
+        loaded.render(false)
+    );
+}
+
+#[test]
 fn a_sub_table_behind_a_rollback_is_misplaced_too() {
     let loaded = loaded(
         "[[phase.step]]\nid = \"s\"\n[[phase.rollback]]\nid = \"r\"\n[phase.rollback.manual]\nask = \"Sure?\"\n[phase.step.manual]\nask = \"Done?\"\n",

@@ -23,10 +23,10 @@ use crate::pg::session::Purpose;
 use crate::report::handover;
 use crate::report::status::Status;
 use crate::run::{Outcome, Run};
-use crate::store::{lease, status};
+use crate::store::status::{self, Watched};
 use crate::text::clean;
 
-/// A picture older than this is not the lead's any more.
+/// An older picture says less than the journal.
 const FRESH: Duration = Duration::from_secs(5);
 /// How long a picture that is behind the journal is waited for: the lead makes
 /// one a second.
@@ -73,50 +73,71 @@ fn print(args: &cli::Status, status: &Status) -> io::Result<()> {
     Ok(())
 }
 
+/// Who leads, as far as this terminal can tell.
+enum Lead {
+    Nobody,
+    /// Somebody, and there is no fresh picture.
+    Mute,
+    /// Somebody, and this is how it stands.
+    Says(Box<Status>),
+}
+
+impl Lead {
+    /// The same answer that an attached terminal gives: a lead whose pictures
+    /// do not arrive still leads.
+    fn of(watched: Option<Watched>) -> Self {
+        let Some(watched) = watched.filter(Watched::is_led) else {
+            return Self::Nobody;
+        };
+        let fresh = watched.said.filter(|(_, age)| *age < FRESH);
+        let status = fresh.and_then(|(said, _)| serde_json::from_value(said.status).ok());
+        status.map_or(Self::Mute, |status| Self::Says(Box::new(status)))
+    }
+}
+
 /// The lead's picture, else the journal's.
 async fn picture(seen: &Seen) -> color_eyre::Result<Status> {
-    Ok(match led(seen).await? {
-        Some(picture) => picture,
-        None => from_journal(seen),
+    Ok(match lead(seen).await? {
+        Lead::Says(picture) => *picture,
+        Lead::Mute => from_journal(seen, true),
+        Lead::Nobody => from_journal(seen, false),
     })
 }
 
-/// The lead's picture, where somebody leads: one that was left or killed a
-/// moment ago has a fresh picture, and no session. A picture that is behind the
-/// journal is waited for: what has been accepted is to be seen.
-async fn led(seen: &Seen) -> color_eyre::Result<Option<Status>> {
-    if !lease::attended(&seen.session, &seen.run.id).await? {
-        return Ok(None);
-    }
+/// The lead and its picture. One that is behind the journal, or not there yet,
+/// is waited for: what has been accepted is to be seen.
+async fn lead(seen: &Seen) -> color_eyre::Result<Lead> {
     let began = Instant::now();
     loop {
-        let newest = status::newest(&seen.session, &seen.run.id).await?;
-        let fresh = newest.filter(|(_, age)| *age < FRESH && seen.run.outcome.is_none());
-        let Some((picture, _)) = fresh else {
-            return Ok(None);
+        let watched = match seen.run.outcome {
+            Some(_) => None,
+            None => status::watch(&seen.session, &seen.run.id).await?,
         };
-        let picture: Status = serde_json::from_value(picture)?;
-        if picture.head >= seen.run.head.0 || began.elapsed() > LATE {
-            return Ok(Some(picture));
+        let lead = Lead::of(watched);
+        let late = began.elapsed() > LATE;
+        match &lead {
+            Lead::Mute if !late => {}
+            Lead::Says(picture) if picture.head < seen.run.head.0 && !late => {}
+            _ => return Ok(lead),
         }
         sleep(GLANCE).await;
     }
 }
 
 /// What the journal alone says.
-fn from_journal(seen: &Seen) -> Status {
+fn from_journal(seen: &Seen, led: bool) -> Status {
     let run = Arc::new(seen.run.clone());
     let mut snapshot = blank(run, Arc::default(), String::new());
     let standing = Standing {
         link: Link::Up,
-        led: false,
+        led,
         latched: false,
     };
     posture::describe(&mut snapshot, &standing);
     let status = Status::of(&snapshot);
     match seen.run.outcome {
-        Some(_) => status,
-        None => status.without_lead(),
+        None if !led => status.without_lead(),
+        _ => status,
     }
 }
 
@@ -130,5 +151,43 @@ fn exit_of(run: &Run, status: &Status) -> Exit {
         None if is(State::NoLead) && run.open_question().is_some() => Exit::Stuck,
         None if status.hold.is_some() => Exit::Held,
         None => Exit::Fine,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::store::lease::EXPIRY;
+    use crate::store::status::Said;
+
+    fn watched(silence: Duration, attended: bool, age: Option<Duration>) -> Option<Watched> {
+        let said = Said {
+            status: Value::Null,
+            tool: String::new(),
+            picture: Value::Null,
+        };
+        Some(Watched {
+            attended,
+            silence,
+            said: age.map(|age| (said, age)),
+        })
+    }
+
+    #[test]
+    fn a_lead_without_a_fresh_picture_still_leads() {
+        let (alive, old) = (Duration::from_secs(1), 10 * FRESH);
+        for age in [None, Some(old)] {
+            let lead = Lead::of(watched(alive, true, age));
+            assert!(matches!(lead, Lead::Mute), "{age:?}");
+        }
+        for nobody in [
+            None,
+            watched(alive, false, Some(alive)),
+            watched(EXPIRY, true, Some(alive)),
+        ] {
+            assert!(matches!(Lead::of(nobody), Lead::Nobody));
+        }
     }
 }

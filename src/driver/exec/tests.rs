@@ -241,14 +241,17 @@ async fn a_process_left_running_does_not_keep_the_command_waiting() {
 
 #[tokio::test]
 async fn a_probe_answers_by_its_exit_code_or_not_at_all() {
-    for (script, done) in [
-        ("exit 0", Some(true)),
-        ("exit 1", Some(false)),
-        ("exit 2", None),
-        ("kill -9 $$", None),
+    for (script, found) in [
+        ("exit 0", Found::Done),
+        ("exit 1", Found::NotDone),
+        ("exit 2", Found::Never),
+        ("kill -9 $$", Found::Never),
     ] {
-        assert_eq!(probe(&sh(script), &here()).await.0, done, "{script}");
+        assert_eq!(probe(&sh(script), &here()).await.0, found, "{script}");
     }
-    let (done, how) = probe(&command_of(&["pgcutover-no-such-program"]), &here()).await;
-    assert!(done.is_none() && how.contains("did not start"), "{how}");
+    let (found, how) = probe(&command_of(&["pgcutover-no-such-program"]), &here()).await;
+    assert!(
+        found == Found::Never && how.contains("did not start"),
+        "{how}"
+    );
 }

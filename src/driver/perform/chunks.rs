@@ -28,7 +28,13 @@ impl Driver {
             lease: self.lease(),
             step: task.step.clone(),
             attempt: self.phase_attempt(place.phase),
-            round: again.map_or(0, |again| i32::try_from(again.round).unwrap_or(i32::MAX)),
+            round: match (task.direction, again) {
+                // The way back has checkpoints of its own: those of the way
+                // there say that all is done.
+                (Direction::Back, _) => -1,
+                (Direction::Forward, None) => 0,
+                (Direction::Forward, Some(again)) => i32::try_from(again.round).unwrap_or(i32::MAX),
+            },
             what: again.map_or(Again::Whole, |again| again.what.clone()),
             rows_estimate: self.rows_estimate(&table),
             table,
@@ -36,7 +42,7 @@ impl Driver {
         };
         let report = self.reporter(task);
         let (sender, control) = watch::channel(self.control(task));
-        self.tasks.start(task, Lever::Pace(sender), async move {
+        self.start_work(task, Lever::Pace(sender), async move {
             let open = move || {
                 let target = target.clone();
                 async move {
@@ -69,7 +75,7 @@ impl Driver {
         };
         let report = self.reporter(task);
         let (sender, control) = watch::channel(self.control(task));
-        self.tasks.start(task, Lever::Pace(sender), async move {
+        self.start_work(task, Lever::Pace(sender), async move {
             let session = match open(&target, Purpose::Parity).await {
                 Ok(session) => session,
                 Err(error) => return Outcome::NotDone(error.fault()),

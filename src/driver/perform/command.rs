@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::Driver;
 use super::super::exec::{self, Surroundings};
 use super::stop_lever;
-use crate::run::event::{Direction, Task};
+use crate::run::event::Task;
 use crate::run::progress::Progress;
 use crate::runbook::Exec;
 
@@ -15,7 +15,7 @@ impl Driver {
         let command = command.clone();
         let report = self.reporter(task);
         let (lever, stop) = stop_lever();
-        self.tasks.start(task, lever, async move {
+        self.start_work(task, lever, async move {
             let line = move |line| report(Progress::Exec { line });
             exec::perform(&command, &surroundings, stop, &line).await
         });
@@ -29,10 +29,7 @@ impl Driver {
             .plan
             .step(&task.step)
             .map_or(0, |place| place.phase);
-        let direction = match task.direction {
-            Direction::Forward => "forward",
-            Direction::Back => "back",
-        };
+        let direction = task.direction.word();
         Surroundings {
             directory: self.places.runbook_dir.clone(),
             vars: Arc::clone(&self.places.vars),

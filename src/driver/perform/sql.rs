@@ -4,7 +4,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::super::Driver;
-use super::stop_lever;
+use super::{probe, stop_lever};
 use crate::engine::message::Outcome;
 use crate::pg::connect::Target;
 use crate::pg::session::{Backend, Purpose, open};
@@ -38,12 +38,14 @@ impl Driver {
             },
             again: earlier.is_some_and(|record| record.started_at < record.changed_at),
         };
-        let (backend, seen) = watch::channel(None);
-        self.tasks.backends.insert(task.clone(), seen);
+        // Until a try has a backend of its own, that of the one before counts.
+        let former = self.tasks.backend_of(task);
+        let (backend, seen) = watch::channel(former);
+        self.tasks.runs_on(task, seen);
         let report = self.reporter(task);
         let (lever, stop) = stop_lever();
-        self.tasks.start(task, lever, async move {
-            perform(target, job, stop, backend, &move |progress| {
+        self.start_work(task, lever, async move {
+            perform(target, job, stop, (former, backend), &move |progress| {
                 report(Progress::Sql(progress));
             })
             .await
@@ -56,7 +58,7 @@ async fn perform(
     target: Target,
     job: SqlJob,
     stop: watch::Receiver<Stop>,
-    backend: watch::Sender<Option<Backend>>,
+    (former, backend): (Option<Backend>, watch::Sender<Option<Backend>>),
     report: &(dyn Fn(SqlProgress) + Send + Sync),
 ) -> Outcome {
     // The control session first: what can cancel is there before there is
@@ -65,6 +67,10 @@ async fn perform(
         Ok(session) => session,
         Err(error) => return Outcome::NotDone(error.fault()),
     };
+    // An earlier try is over before this one begins, whoever said so.
+    if let Err(why) = probe::gone(&control, former).await {
+        return Outcome::NotDone(Fault::new(Trouble::Unavailable, why));
+    }
     let session = match open(&target, Purpose::Step).await {
         Ok(session) => session,
         Err(error) => return Outcome::NotDone(error.fault()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::world::{World, forward};
-use crate::engine::message::{Ask, Message};
+use crate::engine::message::{Ask, Found, Message};
 use crate::plan::fixture::{backfill, lag_guard, phase, plan};
 use crate::reading::Reading;
 use crate::run::course::{Cause, Course};
@@ -191,7 +191,7 @@ fn a_resumed_lead_tells_only_the_quarters_that_are_left() {
     world.measure("lag", Reading::measured(0.0, world.now));
     world.input(Message::Probed {
         task: forward("copy"),
-        done: Some(false),
+        found: Found::NotDone,
         how: "goes on where it was".into(),
     });
     assert!(world.memory.performs(&forward("copy")));

@@ -6,12 +6,14 @@ use super::world::{World, forward, summary};
 use crate::engine::gate;
 use crate::engine::message::{Ask, Effect, Message, Outcome as Ending, Reply};
 use crate::plan::Phase;
-use crate::plan::fixture::{drop_old, parity, parity_gate, phase, plan, soak, sql, sql_gate};
-use crate::run::event::{Summary, Verdict};
+use crate::plan::fixture::{
+    drop_old, parity, parity_gate, phase, plan, signoff, soak, sql, sql_gate,
+};
+use crate::run::event::{Answer, Summary, Verdict};
 use crate::run::{Outcome, Place};
 use crate::runbook::{At, Enter, Gate, GateId, PhaseId, StepId};
 
-fn gated(gates: Vec<Gate>) -> Vec<Phase> {
+pub(super) fn gated(gates: Vec<Gate>) -> Vec<Phase> {
     let mut expand = phase("expand", vec![sql("add-column")]);
     expand.gates = gates;
     vec![expand, phase("next", vec![sql("more")])]
@@ -23,7 +25,7 @@ fn advance(into: &str) -> Ask {
     }
 }
 
-fn verdict_of(world: &World, gate: &str) -> Verdict {
+pub(super) fn verdict_of(world: &World, gate: &str) -> Verdict {
     let (phase, planned) = world.run.plan.gate(&GateId::new(gate)).unwrap();
     gate::judge(&world.run, &world.memory, phase, planned, world.now).verdict
 }
@@ -129,76 +131,21 @@ fn a_parity_gate_wants_a_finished_check_with_full_coverage_and_nothing_confirmed
 }
 
 #[test]
-fn a_soak_counts_observed_time_only() {
-    let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
-    world.advance("expand");
-    world.pass(100);
-    assert_eq!(
-        verdict_of(&world, "bake"),
-        Verdict::Pending,
-        "steps are not done"
-    );
-    world.succeed(&forward("add-column"));
-    world.pass(30);
-    // An hour in which nobody looked.
-    world.now += Duration::from_secs(3600);
-    world.pass(20);
-    assert_eq!(verdict_of(&world, "bake"), Verdict::Pending);
-    world.pass(12);
-    assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
-}
-
-#[test]
-fn a_soak_of_a_phase_that_was_taken_back_begins_anew() {
-    let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
-    world.pass(60);
-    assert!(world.run.verdict(&GateId::new("bake")).opens());
-    world.ask(Ask::Rollback {
-        phase: PhaseId::new("expand"),
-        reason: None,
-    });
-    world.succeed(&super::world::back("add-column"));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
-    world.pass(30);
-    assert!(!world.run.verdict(&GateId::new("bake")).opens());
-    world.pass(31);
-    assert!(world.run.verdict(&GateId::new("bake")).opens());
-}
-
-#[test]
-fn a_soak_survives_a_crash_as_far_as_the_journal_knows_it() {
-    let mut world = World::new(plan(gated(vec![soak("bake", At::Exit, 60, &[])])));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
-    world.pass(45);
-    world.crash();
-    world.pass(25);
-    assert_eq!(verdict_of(&world, "bake"), Verdict::Go);
-}
-
-#[test]
-fn trouble_of_a_watched_gate_begins_a_soak_anew() {
-    let gates = vec![
-        sql_gate("latency", At::Exit),
-        soak("bake", At::Exit, 30, &["latency"]),
-    ];
-    let mut world = World::new(plan(gated(gates)));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
-    for _ in 0..20 {
-        world.answer_queries(Verdict::Go);
-        world.pass(1);
-    }
-    world.answer_queries(Verdict::NoGo);
-    world.pass(2);
-    for _ in 0..20 {
-        world.answer_queries(Verdict::Go);
-        world.pass(1);
-    }
-    assert_eq!(verdict_of(&world, "bake"), Verdict::Pending);
+fn a_comparison_is_as_old_as_its_beginning_by_the_journals_clock() {
+    let mut verify = phase("verify", vec![parity("emails")]);
+    verify.gates = vec![parity_gate("exact", "emails")];
+    let mut world = World::new(plan(vec![verify, phase("next", vec![])]));
+    world.advance("verify");
+    let Summary::Parity(mut found) = summary(&world.run, &forward("emails")) else {
+        unreachable!("a parity step");
+    };
+    // The compared database's clock is an hour ahead, the walk took 50 minutes.
+    found.at = world.now + Duration::from_secs(3600);
+    found.took_ms = 50 * 60 * 1000;
+    world.end(&forward("emails"), Ending::Done(Summary::Parity(found)));
+    assert_eq!(verdict_of(&world, "exact"), Verdict::Go);
+    world.now += Duration::from_secs(11 * 60);
+    assert_eq!(verdict_of(&world, "exact"), Verdict::Stale);
 }
 
 #[test]
@@ -214,6 +161,53 @@ fn a_gate_behind_a_step_opens_by_itself() {
     assert_eq!(world.performed(&forward("hundred")), 0);
     world.answer_queries(Verdict::Go);
     assert_eq!(world.performed(&forward("hundred")), 1);
+}
+
+/// A phase whose only gate stands behind its last step, in this many phases.
+fn gated_at_its_end(more: Vec<Phase>) -> World {
+    let mut switch = phase("switch", vec![sql("ten")]);
+    switch.gates = vec![sql_gate("latency", At::After(StepId::new("ten")))];
+    let mut phases = vec![switch];
+    phases.extend(more);
+    let mut world = World::new(plan(phases));
+    world.advance("switch");
+    world.succeed(&forward("ten"));
+    world.answer_queries(Verdict::NoGo);
+    world.pass(3);
+    world
+}
+
+#[test]
+fn a_gate_behind_the_last_step_keeps_a_person_from_the_next_phase() {
+    let mut world = gated_at_its_end(vec![phase("next", vec![sql("more")])]);
+    let refused = world.ask(advance("next"));
+    assert!(
+        matches!(&refused, Some(Reply::Refused(why)) if why.contains("latency")),
+        "{refused:?}"
+    );
+    assert_eq!(world.run.place, Place::In(0));
+    world.answer_queries(Verdict::Go);
+    world.advance("next");
+}
+
+#[test]
+fn a_gate_behind_the_last_step_keeps_a_phase_from_entering_by_itself() {
+    let mut next = phase("next", vec![sql("more")]);
+    next.enter = Enter::Auto;
+    let mut world = gated_at_its_end(vec![next]);
+    assert_eq!(world.run.place, Place::In(0));
+    world.answer_queries(Verdict::Go);
+    world.pass(5);
+    assert_eq!(world.run.place, Place::In(1));
+}
+
+#[test]
+fn a_gate_behind_the_last_step_keeps_the_run_from_its_end() {
+    let mut world = gated_at_its_end(Vec::new());
+    assert_eq!(world.run.outcome, None);
+    world.answer_queries(Verdict::Go);
+    world.pass(1);
+    assert_eq!(world.run.outcome, Some(Outcome::Finished));
 }
 
 #[test]
@@ -272,8 +266,57 @@ fn an_irreversible_step_asks_the_gates_again_before_each_attempt() {
         1,
         "asked again first"
     );
+    // What was asked while it waited for its next try does not count.
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("drop-old")), 1);
     world.answer_queries(Verdict::Go);
     assert_eq!(world.performed(&forward("drop-old")), 2);
+}
+
+/// A phase that drops what a gate behind an earlier step looked at.
+fn looked_at_before_the_drop(gate: Gate) -> World {
+    let steps = vec![sql("compare"), sql("not-null"), drop_old("drop-old")];
+    let mut contract = phase("contract", steps);
+    contract.point_of_no_return = true;
+    contract.gates = vec![gate];
+    let mut world = World::new(plan(vec![contract]));
+    world.advance("contract");
+    world.succeed(&forward("compare"));
+    world
+}
+
+#[test]
+fn a_gate_passed_long_before_an_irreversible_step_is_asked_again() {
+    let at = At::After(StepId::new("compare"));
+    let mut world = looked_at_before_the_drop(sql_gate("still-exact", at));
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("not-null")), 1, "passed");
+    world.now += Duration::from_secs(24 * 3600);
+    world.succeed(&forward("not-null"));
+    assert_eq!(world.performed(&forward("drop-old")), 0, "asked first");
+    world.answer_queries(Verdict::NoGo);
+    world.pass(1);
+    assert_eq!(world.performed(&forward("drop-old")), 0);
+    world.answer_queries(Verdict::Go);
+    assert_eq!(world.performed(&forward("drop-old")), 1);
+}
+
+#[test]
+fn a_signature_that_expired_before_an_irreversible_step_is_given_again() {
+    let at = At::After(StepId::new("compare"));
+    let mut world = looked_at_before_the_drop(signoff("app-works", at));
+    let sign = || Ask::Sign {
+        gate: GateId::new("app-works"),
+        seat: None,
+        answer: Answer::Go,
+        reason: None,
+    };
+    assert_eq!(world.ask_as("bo", sign()), Some(Reply::Accepted));
+    world.now += Duration::from_secs(24 * 3600);
+    world.succeed(&forward("not-null"));
+    assert_eq!(world.performed(&forward("drop-old")), 0);
+    assert_eq!(world.ask_as("bo", sign()), Some(Reply::Accepted));
+    assert_eq!(world.performed(&forward("drop-old")), 1);
 }
 
 #[test]

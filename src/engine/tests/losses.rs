@@ -3,7 +3,7 @@
 
 use super::world::{World, forward};
 use crate::engine::loss;
-use crate::engine::message::{Ask, Effect, Message, Reply};
+use crate::engine::message::{Ask, Effect, Found, Message, Reply};
 use crate::plan::fixture::{exec, phase, plan, sql};
 use crate::run::event::{Event, EventKind, Seq};
 use crate::run::{Outcome, TaskState};
@@ -77,7 +77,7 @@ fn a_command_whose_events_were_lost_is_in_doubt_and_not_repeated() {
     for (step, done) in [("flag-10", true), ("flag-100", false)] {
         world.input(Message::Probed {
             task: forward(step),
-            done: Some(done),
+            found: if done { Found::Done } else { Found::NotDone },
             how: "asked".into(),
         });
     }
@@ -100,7 +100,7 @@ fn a_doubt_in_a_phase_whose_entry_was_lost_keeps_everything_from_starting() {
     for step in ["flag-10", "flag-100"] {
         world.input(Message::Probed {
             task: forward(step),
-            done: Some(true),
+            found: Found::Done,
             how: "asked".into(),
         });
     }

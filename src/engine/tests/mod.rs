@@ -12,5 +12,6 @@ mod people;
 mod properties;
 mod races;
 mod resume;
+mod soaks;
 mod steps;
 mod world;

@@ -5,7 +5,7 @@ use crate::engine::message::{Ask, IntentId, Reply};
 use crate::plan::Phase;
 use crate::plan::fixture::{phase, plan, signoff, sql, sql_gate};
 use crate::run::Place;
-use crate::run::event::{Answer, Percent, Verdict};
+use crate::run::event::{Actor, Answer, EventKind, Percent, Seq, Verdict};
 use crate::runbook::{At, GateId, PhaseId};
 
 fn advance(into: &str) -> Ask {
@@ -97,6 +97,38 @@ fn an_exit_signature_before_the_steps_is_refused() {
     world.succeed(&forward("add-column"));
     assert_eq!(world.ask_as("bo", sign(Answer::Go)), Some(Reply::Accepted));
     world.advance("next");
+}
+
+#[test]
+fn a_signature_binds_to_a_journal_that_its_signer_saw() {
+    let mut world = World::new(plan(signed_phases()));
+    world.advance("expand");
+    let before = world.run.head_hash.clone();
+    world.succeed(&forward("add-column"));
+    let material = world.run.material;
+    let seen = world.run.head_hash.clone();
+    world.append(EventKind::PaceSet {
+        by: Actor::Engine,
+        pace: Percent(50),
+    });
+    let mut sign = |saw, hash: Option<&str>| {
+        let hash = hash.map(str::to_owned);
+        world.ask_having_read("bo", sign(Answer::Go), Some(saw), hash)
+    };
+    assert!(refused(sign(material, None)).contains("look first"));
+    assert!(refused(sign(material, Some("made up"))).contains("look again"));
+    assert!(refused(sign(material, Some(&before))).contains("look again"));
+    assert!(refused(sign(Seq(999_999), Some(&seen))).contains("999999"));
+    assert_eq!(sign(material, Some(&seen)), Some(Reply::Accepted));
+    let signed = world
+        .journal
+        .iter()
+        .rev()
+        .find_map(|event| match &event.kind {
+            EventKind::SignedOff { saw, .. } => Some(saw.clone()),
+            _ => None,
+        });
+    assert_eq!(signed, Some(seen));
 }
 
 #[test]

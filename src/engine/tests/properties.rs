@@ -1,21 +1,23 @@
 //! Whatever comes in, in whatever order: only legal events, no gate opened
 //! without a GO, no irreversible step without fresh answers, and one fold.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::world::{World, forward, summary};
-use crate::engine::message::{Ask, Ended, Message, Outcome as Ending};
-use crate::plan::Plan;
+use crate::engine::message::{Ask, Ended, Found, Message, Outcome as Ending};
 use crate::plan::fixture::{
     backfill, drop_old, exec, lag_guard, manual, parity, parity_gate, phase, plan, signoff, soak,
     sql, sql_gate,
 };
+use crate::plan::{Phase, Plan};
 use crate::reading::{Absence, Reading};
 use crate::run::again::Again;
 use crate::run::event::{Answer, EventKind, Percent, Task, Verdict};
 use crate::run::evolve::{evolve, fold};
 use crate::run::fault::{Fault, Trouble};
-use crate::runbook::{At, GateId, StepId};
+use crate::runbook::{At, Gate, GateId, StepId};
 
 /// A plan with every kind of step and gate.
 fn everything() -> Plan {
@@ -36,6 +38,22 @@ fn everything() -> Plan {
     let mut plan = plan(vec![expand, copy, verify, switch, contract]);
     plan.body.guards = vec![lag_guard("lag")];
     plan
+}
+
+/// The end of such a plan, where random moves come to: gates behind steps, the
+/// last one included, and a step without a way back behind them.
+fn the_brink() -> Plan {
+    let mut switch = phase("switch", vec![sql("flag")]);
+    switch.gates = vec![sql_gate("settled", At::After(StepId::new("flag")))];
+    let steps = vec![sql("prepare"), sql("not-null"), drop_old("drop-old")];
+    let mut contract = phase("contract", steps);
+    contract.point_of_no_return = true;
+    contract.gates = vec![
+        sql_gate("old-gone", At::Entry),
+        sql_gate("exact", At::After(StepId::new("prepare"))),
+        sql_gate("dropped", At::After(StepId::new("drop-old"))),
+    ];
+    plan(vec![switch, contract])
 }
 
 /// What the world may do next.
@@ -115,10 +133,11 @@ fn probe(world: &mut World, n: u8) {
     let Some(task) = in_flight(world, true, n) else {
         return;
     };
-    let done = [Some(true), Some(false), None][usize::from(n) % 3];
+    use Found::{Done, Never, NotDone, NotNow};
+    let found = [Done, NotDone, Never, NotNow][usize::from(n) % 4];
     world.input(Message::Probed {
         task,
-        done,
+        found,
         how: "looked".into(),
     });
 }
@@ -165,10 +184,30 @@ fn ask(world: &mut World, n: u8) {
     world.ask_as(user, ask);
 }
 
-/// Every crossing carries a GO of each gate of its boundary.
+/// Every crossing carries a GO of each gate of its boundary, and each gate
+/// behind a step was passed by a GO before its phase was left.
 fn crossings_have_evidence(world: &World) {
     let plan = &world.run.plan;
+    let mut passed = BTreeSet::new();
+    let left = |phase: &Phase, passed: &BTreeSet<GateId>| {
+        let behind = |gate: &&Gate| matches!(gate.at, At::After(_));
+        for gate in phase.gates.iter().filter(behind) {
+            assert!(passed.contains(&gate.id), "{} was left without", phase.id);
+        }
+    };
     for event in &world.journal {
+        match &event.kind {
+            EventKind::GatePassed { evidence } => {
+                assert!(evidence.verdict.opens(), "{evidence:?}");
+                passed.insert(evidence.gate.clone());
+            }
+            EventKind::PhaseRolledBack { phase } => {
+                let phase = plan.phases().iter().find(|p| p.id == *phase).unwrap();
+                passed.retain(|gate| phase.gates.iter().all(|g| g.id != *gate));
+            }
+            EventKind::Finished => left(plan.phases().last().unwrap(), &passed),
+            _ => {}
+        }
         if let EventKind::PhaseEntered {
             phase, evidence, ..
         } = &event.kind
@@ -177,6 +216,9 @@ fn crossings_have_evidence(world: &World) {
             let wanted = world.run.boundary_gates(index).count();
             assert_eq!(evidence.len(), wanted, "into {phase}");
             assert!(evidence.iter().all(|e| e.verdict.opens()), "into {phase}");
+            if let Some(before) = index.checked_sub(1) {
+                left(&plan.phases()[before], &passed);
+            }
         }
     }
 }
@@ -198,6 +240,15 @@ proptest! {
             evolve(&mut twice, event).unwrap();
         }
         prop_assert_eq!(&twice, &world.run, "duplicates are ignored");
+    }
+
+    #[test]
+    fn no_gate_behind_a_step_is_left_out_and_no_drop_rests_on_old_answers(moves in moves()) {
+        let mut world = World::new(the_brink());
+        for step in &moves {
+            make(&mut world, step);
+        }
+        crossings_have_evidence(&world);
     }
 
     #[test]

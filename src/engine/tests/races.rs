@@ -214,6 +214,10 @@ proptest! {
             let Some(asked) = company.asked.last().filter(|_| matches!(step, Move::Ask(..))) else {
                 continue;
             };
+            if company.world.run.outcome.is_some() {
+                // Whoever asks then hears of that.
+                return Ok(());
+            }
             let newer = company.world.run.deeds.iter().find(|deed| deed.seq > asked.saw);
             let behind = newer.filter(|deed| deed.seq <= asked.head && is_bound(&asked.ask));
             if let Some(deed) = behind {

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::engine::decide;
 use crate::engine::memory::Memory;
 use crate::engine::message::{
     Ask, Effect, Ended, Input, Intent, IntentId, Message, Outcome, Reply,
 };
+use crate::engine::{decide, gate, proceed};
 use crate::plan::Plan;
 use crate::reading::Reading;
 use crate::run::event::{Actor, Event, EventKind, RunId, Seq, Summary, Task, Verdict};
 use crate::run::evolve::{begin, evolve};
 use crate::run::fault::{Fault, Trouble};
 use crate::run::{Run, TaskState};
-use crate::runbook::{GateId, GuardId, PhaseId, StepId};
+use crate::runbook::{Condition, GateId, GuardId, PhaseId, StepId};
 
 /// A run, its engine's memory, and everything that happened.
 pub(super) struct World {
@@ -65,6 +65,7 @@ impl World {
             let decision = decide(&self.run, &mut self.memory, &input);
             let quiet = decision.events.is_empty();
             for kind in decision.events {
+                self.look_before_the_point_of_no_return(&kind);
                 self.append(kind);
             }
             for effect in decision.effects {
@@ -80,6 +81,26 @@ impl World {
             "the engine does not come to rest: {:#?}",
             &self.journal[1..]
         );
+    }
+
+    /// An irreversible step begins only when every gate that it rests on is open,
+    /// the queries by answers to questions that were asked for this attempt.
+    fn look_before_the_point_of_no_return(&self, kind: &EventKind) {
+        let EventKind::StepStarted { task, .. } = kind else {
+            return;
+        };
+        let place = self.run.plan.step(&task.step).unwrap();
+        if !proceed::is_irreversible(place.step) {
+            return;
+        }
+        for (phase, gate) in self.run.gates_before_no_return() {
+            let says = gate::judge(&self.run, &self.memory, phase, gate, self.now);
+            assert!(says.verdict.opens(), "{task} before {says:?}");
+            if matches!(gate.condition, Condition::Sql { .. }) {
+                let answer = self.memory.samples[&gate.id].answer.as_ref().unwrap();
+                assert!(answer.question > self.memory.rechecks[task], "{answer:?}");
+            }
+        }
     }
 
     pub(super) fn append(&mut self, kind: EventKind) {
@@ -114,6 +135,17 @@ impl World {
         ask: Ask,
         saw: Option<Seq>,
     ) -> Option<Reply> {
+        let hash = Some(self.run.head_hash.clone());
+        self.ask_having_read(user, ask, saw, hash)
+    }
+
+    pub(super) fn ask_having_read(
+        &mut self,
+        user: &str,
+        ask: Ask,
+        saw: Option<Seq>,
+        saw_hash: Option<String>,
+    ) -> Option<Reply> {
         self.intents += 1;
         let id = IntentId(self.intents);
         self.input(Message::Intent(Intent {
@@ -121,7 +153,7 @@ impl World {
             by: user.into(),
             roles: [user.to_owned()].into(),
             saw,
-            saw_hash: None,
+            saw_hash,
             ask,
         }));
         self.reply(id)

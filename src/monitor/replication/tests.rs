@@ -90,7 +90,9 @@ fn a_reported_lag_counts_where_it_is_the_worse() {
         replay_lag: Some(Duration::from_secs(8)),
         ..streaming(190, 200, 1)
     };
-    let replica = one(&mut Tracker::default(), &sample, 1);
+    let mut tracker = Tracker::default();
+    tracker.primary_at(190, at(0));
+    let replica = one(&mut tracker, &sample, 1);
     assert_eq!(
         (replica.state, replica.replay_lag),
         (ReplicaState::Lagging, Some(Duration::from_secs(8)))
@@ -100,6 +102,7 @@ fn a_reported_lag_counts_where_it_is_the_worse() {
 #[test]
 fn a_standby_that_no_longer_answers_is_stale() {
     let mut tracker = Tracker::default();
+    tracker.primary_at(100, at(0));
     let mut states = Vec::new();
     for second in 0..8 {
         let sample = Sample {
@@ -200,6 +203,47 @@ fn another_primary_begins_a_new_history() {
     let mut tracker = Tracker::default();
     tracker.primary_at(1000, at(0));
     tracker.primary_at(100, at(60));
-    let replica = one(&mut tracker, &streaming(90, 100, 1), 60);
-    assert_eq!(replica.replay_lag, Some(Duration::ZERO));
+    let replica = one(&mut tracker, &streaming(100, 100, 1), 60);
+    assert_eq!(replica.state, ReplicaState::Idle);
+    tracker.primary_at(110, at(61));
+    let replica = one(&mut tracker, &streaming(100, 110, 1), 62);
+    assert_eq!(replica.replay_lag, Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn a_lag_of_hours_is_told_within_a_few_percent() {
+    let mut tracker = Tracker::default();
+    let mut told = Vec::new();
+    for second in 0_i64..20_000 {
+        let primary = 100 + 10 * second.unsigned_abs();
+        tracker.primary_at(primary, at(second));
+        // Paused at 120: the primary was seen beyond it at second 3.
+        let sample = streaming(120.min(primary), primary, second);
+        if second > 3 {
+            let lag = one(&mut tracker, &sample, second).replay_lag.unwrap();
+            told.push((second - 3, lag.as_secs_f64()));
+        }
+    }
+    assert!(tracker.positions.len() <= REMEMBERED);
+    for (truth, lag) in told {
+        let truth = truth as f64;
+        assert!(lag <= truth && lag >= 0.9 * truth - 1.0, "{lag} of {truth}");
+    }
+    // And what happened just now, to the second.
+    let sample = streaming(100 + 10 * 19_990, 100 + 10 * 19_999, 20_000);
+    let lag = one(&mut tracker, &sample, 20_000).replay_lag;
+    assert_eq!(lag, Some(Duration::from_secs(9)));
+}
+
+#[test]
+fn behind_everything_remembered_its_lag_is_unknown_not_short() {
+    let mut tracker = Tracker::default();
+    for second in 0_i64..3 {
+        tracker.primary_at(200 + second.unsigned_abs(), at(second));
+        let replica = one(&mut tracker, &streaming(100, 200, second), second);
+        assert_eq!(
+            (replica.state, replica.replay_lag),
+            (ReplicaState::Lagging, None)
+        );
+    }
 }

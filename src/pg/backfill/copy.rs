@@ -92,13 +92,11 @@ impl Worker {
         let flight = async {
             let committed = client.batch_execute("COMMIT");
             let (saved, committed, ahead) = join3(saved, committed, look).await;
-            let saved = saved?;
-            committed?;
-            Ok((saved, ahead.ok().flatten()))
+            saved.and(committed)?;
+            Ok(ahead.ok().flatten())
         };
-        let (saved, ahead) = self.hand.session.run(flight).await?;
-        self.ahead = ahead;
-        Self::expect_saved(saved)
+        self.ahead = self.hand.session.run(flight).await?;
+        Ok(())
     }
 
     fn after(&self, stretch: &Stretch, written: u64, began: Instant) -> Range {
@@ -142,7 +140,7 @@ impl Worker {
         next.at.rows_visited += 1;
         let ledger = &self.hand.ledger;
         let saved = ledger.set_aside(self.client(), key, fault, &next);
-        Self::expect_saved(self.hand.session.run(saved).await?)?;
+        self.hand.session.run(saved).await?;
         let busy = self.hand.cadence.last_busy();
         self.passed(next, 1, busy);
         Ok(())

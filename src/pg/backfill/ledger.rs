@@ -135,14 +135,14 @@ impl Ledger {
     }
 
     /// Cuts a range in two: the lower keeps its checkpoint and gives its upper
-    /// part away. False when the lower is not as it was.
+    /// part away.
     pub(super) async fn cut(
         &self,
         client: &Client,
         lower: &Range,
         upper: &Range,
         identity: &Value,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let add = client
             .prepare(include_str!("sql/checkpoint_add.sql"))
             .await?;
@@ -150,8 +150,7 @@ impl Ledger {
             self.save(client, lower),
             self.add(client, &add, upper, identity),
         );
-        let (saved, ()) = self.transaction(client, both).await?;
-        Ok(saved)
+        self.transaction(client, both).await.map(drop)
     }
 
     async fn add(
@@ -188,9 +187,9 @@ impl Ledger {
         try_join(begun, self.hold_lease(client)).await.map(drop)
     }
 
-    /// Saves a range's checkpoint in the open transaction; false when it is not
-    /// as this one has it from.
-    pub(super) async fn save(&self, client: &Client, range: &Range) -> Result<bool, Error> {
+    /// Saves a range's checkpoint in the open transaction, which fails where it
+    /// is not as this one has it from: whatever COMMIT follows rolls back.
+    pub(super) async fn save(&self, client: &Client, range: &Range) -> Result<(), Error> {
         let at = &range.at;
         let [high, key] = [&range.high, &at.last_key].map(|key| key.as_ref().map(|key| &key.0));
         let (run, step) = self.names();
@@ -223,11 +222,11 @@ impl Ledger {
             &busy,
             &at.saves,
         ];
-        Ok(client.execute(&self.save, &parameters).await? == 1)
+        client.execute(&self.save, &parameters).await.map(drop)
     }
 
     /// Saves the checkpoint in a transaction of its own.
-    pub(super) async fn record(&self, client: &Client, range: &Range) -> Result<bool, Error> {
+    pub(super) async fn record(&self, client: &Client, range: &Range) -> Result<(), Error> {
         self.transaction(client, self.save(client, range)).await
     }
 
@@ -238,14 +237,13 @@ impl Ledger {
         key: &Key,
         fault: &Fault,
         range: &Range,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let sql = client
             .prepare(include_str!("sql/quarantine_add.sql"))
             .await?;
         let add = self.aside(client, &sql, key, fault);
         let both = try_join(add, self.save(client, range));
-        let (_, saved) = self.transaction(client, both).await?;
-        Ok(saved)
+        self.transaction(client, both).await.map(drop)
     }
 
     /// Takes a row out of quarantine, in the open transaction.

@@ -70,7 +70,7 @@ pub struct Job {
     pub step: StepId,
     /// Of the phase, from 1: another attempt starts from the low end again.
     pub attempt: i32,
-    /// 0, then the number of the rerun.
+    /// 0, then the number of the rerun; -1 is the undo.
     pub round: i32,
     /// Which rows.
     pub what: Again,

@@ -107,7 +107,7 @@ impl Worker {
         began: Instant,
     ) -> Result<(), Fault> {
         let saved = self.hand.ledger.record(self.client(), &next);
-        Self::expect_saved(self.hand.session.run(saved).await?)?;
+        self.hand.session.run(saved).await?;
         self.passed(next, visited, began.elapsed());
         Ok(())
     }

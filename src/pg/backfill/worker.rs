@@ -202,19 +202,6 @@ impl Worker {
         self.bisection = self.bisection.and_then(|mut search| search.passed(visited));
     }
 
-    /// A checkpoint that was not there, or not any more as it was.
-    pub(super) fn expect_saved(saved: bool) -> Result<(), Fault> {
-        match saved {
-            true => Ok(()),
-            // What the journal does with a lost connection is right: begin
-            // again from the checkpoints.
-            false => Err(Fault::new(
-                Trouble::ConnectionLost,
-                "the checkpoint is not where this worker left it: an earlier chunk has arrived",
-            )),
-        }
-    }
-
     /// Decides what follows a failure, and waits where it is to be tried again.
     async fn recover(&mut self, failure: Failure) -> Result<Turn, Fault> {
         self.ahead = None;

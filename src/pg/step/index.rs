@@ -2,14 +2,21 @@
 //!
 //! A concurrent build that fails or is cancelled leaves an invalid index under
 //! its name: it slows writes, serves nobody, and IF NOT EXISTS takes it for done.
+//! One of that name which is defined otherwise is somebody else's, in any try.
+
+use std::time::Duration;
 
 use squawk_syntax::SourceFile;
 use squawk_syntax::ast::{self, AstNode};
+use tokio_postgres::types::ToSql;
 
-use super::statement;
+use super::OURS;
+use super::definition::Definition;
+use super::statement::{self, MAX_STATEMENT};
 use super::supervise::Supervisor;
 use crate::pg::session::Session;
 use crate::run::fault::{Fault, Trouble};
+use crate::text::clean_bounded;
 
 /// A statement that builds a named index concurrently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +25,7 @@ pub(super) struct Build {
     index: String,
     /// As written.
     table: String,
-    unique: bool,
+    definition: Definition,
 }
 
 /// How the index of that name stands.
@@ -35,8 +42,10 @@ enum State {
     Building {
         pid: i32,
     },
-    /// Of another table, or not unique where ours is, or the other way round.
-    Other,
+    /// Of another table, or of other columns; as the server writes it.
+    Other {
+        definition: Option<String>,
+    },
 }
 
 impl Build {
@@ -58,11 +67,12 @@ impl Build {
                 .trim()
                 .to_owned(),
             table: table.syntax().text().to_string().trim().to_owned(),
-            unique: create.unique_token().is_some(),
+            definition: Definition::of(&create),
         })
     }
 
-    /// Makes room for the build: `false` if an earlier try has built it already.
+    /// Makes room for the build, which may take until `deadline`: `false` if an
+    /// earlier try has built it already.
     ///
     /// # Errors
     /// `Changed` for an index that is not this task's leftover, `LockTimeout`
@@ -71,6 +81,7 @@ impl Build {
         &self,
         session: &Session,
         again: bool,
+        deadline: Duration,
         supervisor: &mut Supervisor<'_>,
     ) -> Result<bool, Fault> {
         match self.state(session).await? {
@@ -79,7 +90,8 @@ impl Build {
             // The server has its say: an error, or IF NOT EXISTS.
             State::Valid => Ok(true),
             State::Invalid { remove } if again => {
-                supervisor.run(statement::run(session, &remove)).await?;
+                let removed = statement::run(session, &remove);
+                supervisor.run(deadline, removed).await?;
                 Ok(true)
             }
             State::Invalid { remove } => Err(self
@@ -89,7 +101,11 @@ impl Build {
                 Trouble::LockTimeout,
                 &format!("is still being built by pid {pid}"),
             )),
-            State::Other => Err(self.fault(Trouble::Changed, "exists already and is another one")),
+            State::Other { definition } => {
+                let mut fault = self.fault(Trouble::Changed, "exists already and is another one");
+                fault.detail = definition;
+                Err(fault.with_hint("give the step's index another name, or drop the other"))
+            }
         }
     }
 
@@ -116,17 +132,20 @@ impl Build {
     }
 
     async fn state(&self, session: &Session) -> Result<State, Fault> {
-        let row = session
-            .client()
-            .query_opt(include_str!("sql/index.sql"), &[&self.index, &self.table])
-            .await
-            .map_err(|error| session.describe(&error))?;
-        let Some(row) = row else {
+        let names: [&(dyn ToSql + Sync); 2] = [&self.index, &self.table];
+        let sql = include_str!("sql/index.sql");
+        let look = session.client().query_opt(sql, &names);
+        let row = session.bounded(OURS, look).await;
+        let Some(row) = row.map_err(|error| session.fault(&error))? else {
             return Ok(State::Missing);
         };
-        let ours = row.get::<_, bool>("fits") && row.get::<_, bool>("is_unique") == self.unique;
-        Ok(match (ours, row.get("builder"), row.get("valid")) {
-            (false, _, _) => State::Other,
+        let definition: Option<String> = row.get("definition");
+        let is_ours =
+            definition.as_deref().and_then(Definition::read).as_ref() == Some(&self.definition);
+        Ok(match (is_ours, row.get("builder"), row.get("valid")) {
+            (false, _, _) => State::Other {
+                definition: definition.map(|other| clean_bounded(&other, MAX_STATEMENT)),
+            },
             (true, Some(pid), _) => State::Building { pid },
             (true, None, true) => State::Valid,
             (true, None, false) => State::Invalid {
@@ -152,7 +171,7 @@ mod tests {
             Some(Build {
                 index: "\"By Mail\"".to_owned(),
                 table: "app.\"Users\"".to_owned(),
-                unique: true,
+                definition: Definition::read(sql).unwrap(),
             })
         );
     }

@@ -10,7 +10,9 @@
 //! - `supervise`: deadline, stop, and the sessions that queue behind us.
 //! - [`record`]: what a transaction leaves, and the proof that it left nothing.
 
+mod definition;
 mod index;
+mod limits;
 mod pipeline;
 mod progress;
 pub mod record;
@@ -27,7 +29,7 @@ use tokio::sync::watch;
 
 use super::lease::Lease;
 use super::session::Session;
-use crate::run::event::{Event, Summary, Task};
+use crate::run::event::{Summary, Task};
 use crate::run::fault::Fault;
 use crate::run::progress::SqlProgress;
 use crate::runbook::{Ddl, SqlAction};
@@ -57,14 +59,6 @@ pub struct SqlJob {
 /// How long our own statements around the operator's may take: they wait for
 /// nobody, a take-over excepted.
 const OURS: Duration = Duration::from_secs(10);
-
-impl SqlJob {
-    /// How long it may take on the client's clock: a transaction as a whole,
-    /// statements on their own one by one.
-    fn deadline(&self) -> Duration {
-        self.action.statement_timeout.unwrap_or(self.ddl.deadline)
-    }
-}
 
 /// Whether statements outside a transaction bear to be run again when nobody
 /// knows how far they came: concurrent index builds, which find their leftovers.
@@ -110,14 +104,9 @@ pub enum Stop {
 pub struct Done {
     /// The proof.
     pub summary: Summary,
-    /// The event that was committed together with the work; `None` where the
-    /// caller has to append it.
-    pub event: Option<Event>,
     /// Whether the synchronous standbys have it, as far as the server wants
     /// any. `false`: committed, and not confirmed within 5 s.
     pub replicated: bool,
-    /// Time that other sessions waited behind our requests, summed over them.
-    pub others_waited: Duration,
 }
 
 /// Runs the action once. `report` is called whenever something changes.
@@ -134,16 +123,14 @@ pub async fn run(
     report: &(dyn Fn(SqlProgress) + Send + Sync),
 ) -> Result<Done, Fault> {
     let reporter = Reporter::new(job.action.statements.len(), report);
-    let mut supervisor = Supervisor::new(sessions, job, stop, &reporter);
+    let mut supervisor = Supervisor::new(sessions, job.ddl.max_waiters, stop, &reporter);
     supervisor.may_begin()?;
-    let (summary, event) = match job.action.transaction {
+    let summary = match job.action.transaction {
         true => transaction::run(sessions.step, job, &mut supervisor, &reporter).await?,
         false => separate::run(sessions.step, job, &mut supervisor, &reporter).await?,
     };
     Ok(Done {
         summary,
-        event,
         replicated: replication::wait(sessions.step).await,
-        others_waited: reporter.others_waited(),
     })
 }

@@ -1,7 +1,6 @@
 //! Owns what a running step says about itself; never decides what follows.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::supervise::Wait;
 use crate::run::progress::SqlProgress;
@@ -9,13 +8,7 @@ use crate::run::progress::SqlProgress;
 /// Tells the newest progress, and only when it is new.
 pub(super) struct Reporter<'a> {
     report: &'a (dyn Fn(SqlProgress) + Send + Sync),
-    said: Mutex<Said>,
-}
-
-#[derive(Default)]
-struct Said {
-    progress: SqlProgress,
-    others_waited: Duration,
+    said: Mutex<SqlProgress>,
 }
 
 impl<'a> Reporter<'a> {
@@ -25,11 +18,10 @@ impl<'a> Reporter<'a> {
             ..SqlProgress::default()
         };
         report(progress.clone());
-        let said = Mutex::new(Said {
-            progress,
-            ..Said::default()
-        });
-        Self { report, said }
+        Self {
+            report,
+            said: Mutex::new(progress),
+        }
     }
 
     /// That statement, from 0, runs now.
@@ -41,32 +33,26 @@ impl<'a> Reporter<'a> {
         });
     }
 
-    /// How our request stands, looked at after `elapsed` since the last look.
-    pub(super) fn wait(&self, wait: Option<&Wait>, elapsed: Duration) {
-        let waiters = wait.map_or(0, |wait| wait.waiters);
-        self.said().others_waited += elapsed * waiters;
+    /// How our request stands.
+    pub(super) fn wait(&self, wait: Option<&Wait>) {
         self.change(|progress| {
             progress.waits_for = wait.map(|wait| wait.lock.clone());
-            progress.waiters = waiters;
+            progress.waiters = wait.map_or(0, |wait| wait.waiters);
         });
-    }
-
-    pub(super) fn others_waited(&self) -> Duration {
-        self.said().others_waited
     }
 
     fn change(&self, change: impl FnOnce(&mut SqlProgress)) {
         let mut said = self.said();
-        let before = said.progress.clone();
-        change(&mut said.progress);
-        if said.progress != before {
-            let progress = said.progress.clone();
+        let before = said.clone();
+        change(&mut said);
+        if *said != before {
+            let progress = said.clone();
             drop(said);
             (self.report)(progress);
         }
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
+    fn said(&self) -> MutexGuard<'_, SqlProgress> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,26 +3,18 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
 use super::{Record, SqlJob};
 use crate::pg::session::{Backend, Session};
-use crate::run::event::{Direction, Event, EventKind, RunId, Seq, Summary, Task};
+use crate::run::event::{EventKind, RunId, Summary, Task};
 use crate::run::fault::Fault;
 
 /// How long a backend that was told to end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks whether it has ended.
 const GLANCE: Duration = Duration::from_millis(50);
-
-/// What a transaction left.
-pub(super) struct Recorded {
-    pub(super) summary: Summary,
-    /// In the journal alone.
-    pub(super) event: Option<Event>,
-}
 
 pub(super) async fn prepare(client: &Client, record: Record) -> Result<Statement, Error> {
     let sql = match record {
@@ -38,7 +30,7 @@ pub(super) async fn write(
     prepared: &Statement,
     job: &SqlJob,
     rows: u64,
-) -> Result<Recorded, Error> {
+) -> Result<Summary, Error> {
     let run = &job.lease.run.0;
     match job.record {
         Record::Journal => {
@@ -51,28 +43,17 @@ pub(super) async fn write(
                 .query_one(prepared, &[run, &job.lease.token, &kind.tag(), &body])
                 .await?;
             let took_ms = took_ms(row.get("body"));
-            let summary = Summary::Sql { rows, took_ms };
-            let kind = EventKind::StepSucceeded {
-                task: job.task.clone(),
-                summary: summary.clone(),
-            };
-            Ok(Recorded {
-                summary,
-                event: Some(event(&row, kind)),
-            })
+            Ok(Summary::Sql { rows, took_ms })
         }
         Record::Receipt => {
             let step = job.task.step.as_str();
-            let direction = direction(&job.task);
+            let direction = job.task.direction.word();
             let count = i64::try_from(rows).unwrap_or(i64::MAX);
             let row = client
                 .query_one(prepared, &[run, &step, &direction, &job.attempt, &count])
                 .await?;
             let took_ms = row.get::<_, i64>("took_ms").unsigned_abs();
-            Ok(Recorded {
-                summary: Summary::Sql { rows, took_ms },
-                event: None,
-            })
+            Ok(Summary::Sql { rows, took_ms })
         }
     }
 }
@@ -87,7 +68,7 @@ pub async fn receipt(
     task: &Task,
     attempt: i32,
 ) -> Result<Option<u64>, Fault> {
-    let (step, direction) = (task.step.as_str(), direction(task));
+    let (step, direction) = (task.step.as_str(), task.direction.word());
     let row = session
         .client()
         .query_opt(
@@ -131,15 +112,6 @@ pub async fn backend_gone(control: &Session, old: Backend) -> Result<bool, Fault
     }
 }
 
-fn event(row: &Row, kind: EventKind) -> Event {
-    Event {
-        seq: Seq(row.get("seq")),
-        at: row.get::<_, Timestamp>("at"),
-        kind,
-        hash: row.get("hash"),
-    }
-}
-
 /// As the server filled it in.
 fn took_ms(body: &str) -> u64 {
     match serde_json::from_str(body) {
@@ -148,13 +120,5 @@ fn took_ms(body: &str) -> u64 {
             ..
         }) => took_ms,
         _ => 0,
-    }
-}
-
-/// As the receipt's column has it, and the journal's JSON.
-fn direction(task: &Task) -> &'static str {
-    match task.direction {
-        Direction::Forward => "forward",
-        Direction::Back => "back",
     }
 }

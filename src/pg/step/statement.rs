@@ -3,7 +3,8 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt;
-use squawk_syntax::SourceFile;
+use squawk_syntax::ast;
+use squawk_syntax::{SourceFile, SyntaxKind};
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::pg::session::Session;
@@ -12,7 +13,7 @@ use crate::runbook::SqlExpect;
 use crate::text::clean_bounded;
 
 /// Longest statement in a fault, in characters.
-const MAX_STATEMENT: usize = 200;
+pub(super) const MAX_STATEMENT: usize = 200;
 
 /// First words of statements that answer without a count of rows. `CREATE
 /// TABLE AS` is among them: its count is not worth a round trip under locks.
@@ -107,6 +108,17 @@ pub(super) fn counts_rows(sql: &str) -> bool {
     !COUNTLESS.contains(&first_word(sql).as_str())
 }
 
+/// Whether it builds, drops or rebuilds an index beside reads and writes.
+pub(super) fn is_concurrent(sql: &str) -> bool {
+    let parse = SourceFile::parse(sql);
+    let of_an_index = matches!(
+        parse.tree().stmts().next(),
+        Some(ast::Stmt::CreateIndex(_) | ast::Stmt::DropIndex(_) | ast::Stmt::Reindex(_))
+    );
+    let mut tokens = parse.syntax_node().descendants_with_tokens();
+    of_an_index && tokens.any(|element| element.kind() == SyntaxKind::CONCURRENTLY_KW)
+}
+
 /// Refuses statements that would end the transaction around them.
 pub(super) fn refuse_control(statements: &[String]) -> Result<(), Fault> {
     match statements
@@ -152,6 +164,22 @@ mod tests {
             "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x"
         ));
         assert!(counts_rows("no statement at all"));
+    }
+
+    #[test]
+    fn an_index_beside_reads_and_writes_is_concurrent() {
+        for (sql, concurrent) in [
+            ("create unique index concurrently i on t (c)", true),
+            ("DROP INDEX CONCURRENTLY IF EXISTS i", true),
+            ("REINDEX INDEX CONCURRENTLY i", true),
+            ("REINDEX (VERBOSE, CONCURRENTLY) TABLE t", true),
+            ("CREATE INDEX concurrent ON t (c)", false),
+            // Their last phases stand in others' way.
+            ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", false),
+            ("REFRESH MATERIALIZED VIEW CONCURRENTLY m", false),
+        ] {
+            assert_eq!(is_concurrent(sql), concurrent, "{sql}");
+        }
     }
 
     #[test]

@@ -4,16 +4,16 @@
 //! While our request waits for a lock, everybody who comes later and wants a
 //! conflicting one queues behind it: the control session counts them.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_postgres::types::Type;
 
 use super::progress::Reporter;
-use super::{Sessions, SqlJob, Stop};
+use super::{Sessions, Stop};
 use crate::pg::lock;
 use crate::run::fault::{Fault, Trouble};
 
@@ -32,7 +32,7 @@ pub(super) struct Wait {
 /// Why work has to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum End {
-    Deadline,
+    Deadline(Duration),
     Waiters(Wait),
     Held(Wait),
     Told,
@@ -41,7 +41,6 @@ enum End {
 /// Runs work on the step session until it ends or has to end.
 pub(super) struct Supervisor<'a> {
     sessions: Sessions<'a>,
-    deadline: Duration,
     max_waiters: u32,
     stop: watch::Receiver<Stop>,
     reporter: &'a Reporter<'a>,
@@ -50,14 +49,13 @@ pub(super) struct Supervisor<'a> {
 impl<'a> Supervisor<'a> {
     pub(super) fn new(
         sessions: Sessions<'a>,
-        job: &SqlJob,
+        max_waiters: u32,
         stop: watch::Receiver<Stop>,
         reporter: &'a Reporter<'a>,
     ) -> Self {
         Self {
             sessions,
-            deadline: job.deadline(),
-            max_waiters: job.ddl.max_waiters,
+            max_waiters,
             stop,
             reporter,
         }
@@ -80,6 +78,7 @@ impl<'a> Supervisor<'a> {
     /// `ConnectionLost` where it did not end when it was told to.
     pub(super) async fn run<T>(
         &mut self,
+        deadline: Duration,
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
         let canceller = self.sessions.step.canceller();
@@ -89,7 +88,7 @@ impl<'a> Supervisor<'a> {
                 let end = tokio::select! {
                     biased;
                     result = &mut work => return result,
-                    end = self.has_to_end() => end,
+                    end = self.has_to_end(deadline) => end,
                 };
                 match canceller.insist(work).await {
                     None => Err(Fault::new(
@@ -97,7 +96,7 @@ impl<'a> Supervisor<'a> {
                         "no answer after the statement was cancelled",
                     )),
                     Some(Err(fault)) if fault.trouble == Trouble::Cancelled => {
-                        Err(self.explain(end, fault))
+                        Err(explain(end, fault))
                     }
                     Some(result) => result,
                 }
@@ -105,10 +104,12 @@ impl<'a> Supervisor<'a> {
             .await
     }
 
-    async fn has_to_end(&mut self) -> End {
-        let deadline = self.deadline;
+    /// Neither the deadline nor a cancel waits for the control session's answer.
+    async fn has_to_end(&mut self, deadline: Duration) -> End {
+        let told = told_now(self.stop.clone());
         tokio::select! {
-            () = sleep(deadline) => End::Deadline,
+            () = sleep(deadline) => End::Deadline(deadline),
+            () = told => End::Told,
             end = self.watch() => end,
         }
     }
@@ -116,16 +117,11 @@ impl<'a> Supervisor<'a> {
     /// The first look comes after a moment: DDL that finds its lock free does
     /// not pay for it.
     async fn watch(&mut self) -> End {
-        let mut looked = Instant::now();
         loop {
             self.rest().await;
             let stop = *self.stop.borrow_and_update();
-            if stop == Stop::Now {
-                return End::Told;
-            }
             let wait = self.look().await;
-            self.reporter.wait(wait.as_ref(), looked.elapsed());
-            looked = Instant::now();
+            self.reporter.wait(wait.as_ref());
             match wait {
                 Some(wait) if stop == Stop::AtSafePoint => return End::Held(wait),
                 Some(wait) if wait.waiters > self.max_waiters => return End::Waiters(wait),
@@ -138,8 +134,7 @@ impl<'a> Supervisor<'a> {
     async fn rest(&mut self) {
         let changed = async {
             if self.stop.changed().await.is_err() {
-                // The driver is gone; whoever owns us drops us.
-                std::future::pending::<()>().await;
+                pending::<()>().await;
             }
         };
         tokio::select! {
@@ -168,37 +163,45 @@ impl<'a> Supervisor<'a> {
             waiters: u32::try_from(row.get::<_, i64>("waiters")).unwrap_or(u32::MAX),
         })
     }
+}
 
-    /// The server only knows that it was cancelled; we know why.
-    fn explain(&self, end: End, cancelled: Fault) -> Fault {
-        let (trouble, message, hint) = match end {
-            End::Deadline => (
-                Trouble::Deadline,
-                format!("cancelled at the deadline of {:?}", self.deadline),
-                Some("work that takes longer wants a `statement_timeout` of its own in the step"),
-            ),
-            End::Waiters(wait) => (
-                Trouble::TooManyWaiters,
-                format!(
-                    "given up: {} sessions queued behind our request for {}",
-                    wait.waiters, wait.lock
-                ),
-                None,
-            ),
-            End::Held(wait) => (
-                Trouble::Interrupted,
-                format!("held while it waited for {}", wait.lock),
-                None,
-            ),
-            End::Told => (
-                Trouble::Interrupted,
-                "cancelled on request".to_owned(),
-                None,
-            ),
-        };
-        let mut fault = Fault::new(trouble, message);
-        fault.hint = hint.map(str::to_owned);
-        fault.statement = cancelled.statement;
-        fault
+/// Ends when whatever runs has to be cancelled.
+async fn told_now(mut stop: watch::Receiver<Stop>) {
+    if stop.wait_for(|stop| *stop == Stop::Now).await.is_err() {
+        // The driver is gone; whoever owns us drops us.
+        pending::<()>().await;
     }
+}
+
+/// The server only knows that it was cancelled; we know why.
+fn explain(end: End, cancelled: Fault) -> Fault {
+    let (trouble, message, hint) = match end {
+        End::Deadline(deadline) => (
+            Trouble::Deadline,
+            format!("cancelled at the deadline of {deadline:?}"),
+            Some("work that takes longer wants a `statement_timeout` of its own in the step"),
+        ),
+        End::Waiters(wait) => (
+            Trouble::TooManyWaiters,
+            format!(
+                "given up: {} sessions queued behind our request for {}",
+                wait.waiters, wait.lock
+            ),
+            None,
+        ),
+        End::Held(wait) => (
+            Trouble::Interrupted,
+            format!("held while it waited for {}", wait.lock),
+            None,
+        ),
+        End::Told => (
+            Trouble::Interrupted,
+            "cancelled on request".to_owned(),
+            None,
+        ),
+    };
+    let mut fault = Fault::new(trouble, message);
+    fault.hint = hint.map(str::to_owned);
+    fault.statement = cancelled.statement;
+    fault
 }

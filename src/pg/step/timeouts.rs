@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, Error, Statement};
 
-use super::SqlJob;
+use super::limits::Limits;
 
 /// How much later than our own deadline the server gives up by itself: it is
 /// there for a client that is gone.
@@ -19,12 +19,11 @@ pub(super) struct Timeouts {
 }
 
 impl Timeouts {
-    /// What the job wants. Never 0, which the server reads as "for ever".
-    pub(super) fn of(job: &SqlJob) -> Self {
-        let lock = job.action.lock_timeout.unwrap_or(job.ddl.lock_timeout);
+    /// Those of the limits. Never 0, which the server reads as "for ever".
+    pub(super) fn of(limits: Limits) -> Self {
         Self {
-            lock: milliseconds(lock),
-            statement: milliseconds(job.deadline() + MARGIN),
+            lock: milliseconds(limits.lock),
+            statement: milliseconds(limits.deadline + MARGIN),
             // A commit that waits for a missing standby holds its locks beyond
             // every timeout; `replication` waits when they are gone.
             synchronous_commit: "local".to_owned(),

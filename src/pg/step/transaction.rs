@@ -13,15 +13,16 @@
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
+use super::limits::Limits;
 use super::pipeline::in_order;
 use super::progress::Reporter;
-use super::record::{self, Recorded};
+use super::record;
 use super::statement::{self, Reply};
 use super::supervise::Supervisor;
 use super::timeouts::Timeouts;
 use super::{OURS, SqlJob};
 use crate::pg::session::Session;
-use crate::run::event::{Event, Summary};
+use crate::run::event::Summary;
 use crate::run::fault::{Fault, Trouble};
 use crate::seam::seam;
 
@@ -31,7 +32,7 @@ pub(super) async fn run(
     job: &SqlJob,
     supervisor: &mut Supervisor<'_>,
     reporter: &Reporter<'_>,
-) -> Result<(Summary, Option<Event>), Fault> {
+) -> Result<Summary, Fault> {
     statement::refuse_control(&job.action.statements)?;
     let prepared = session
         .bounded(OURS, Prepared::new(session.client(), job))
@@ -46,14 +47,13 @@ pub(super) async fn run(
     let last = job.action.statements.last();
     let two_flights =
         job.action.expect.is_some() || last.is_some_and(|sql| statement::counts_rows(sql));
-    let result = supervisor
-        .run(async {
-            match two_flights {
-                true => transaction.in_two_flights().await,
-                false => transaction.in_one_flight().await,
-            }
-        })
-        .await;
+    let work = async {
+        match two_flights {
+            true => transaction.in_two_flights().await,
+            false => transaction.in_one_flight().await,
+        }
+    };
+    let result = supervisor.run(Limits::of(job).deadline, work).await;
     // A lost session's transaction ends with it: behind a statement that does
     // not end, a ROLLBACK would wait as long.
     if result
@@ -67,7 +67,7 @@ pub(super) async fn run(
     }
     let recorded = result?;
     seam("ddl-after-commit");
-    Ok((recorded.summary, recorded.event))
+    Ok(recorded)
 }
 
 /// Our own statements, parsed by the server before any lock is taken.
@@ -100,7 +100,7 @@ struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    async fn in_one_flight(&self) -> Result<Recorded, Fault> {
+    async fn in_one_flight(&self) -> Result<Summary, Fault> {
         let (opened, replies, closed) = tokio::join!(
             biased;
             self.open(),
@@ -114,7 +114,7 @@ impl Transaction<'_> {
         closed
     }
 
-    async fn in_two_flights(&self) -> Result<Recorded, Fault> {
+    async fn in_two_flights(&self) -> Result<Summary, Fault> {
         let (opened, replies) = tokio::join!(biased; self.open(), self.statements());
         opened?;
         let replies = replies.into_iter().collect::<Result<Vec<Reply>, Fault>>()?;
@@ -135,7 +135,7 @@ impl Transaction<'_> {
 
     async fn open(&self) -> Result<(), Fault> {
         let client = self.session.client();
-        let timeouts = Timeouts::of(self.job);
+        let timeouts = Timeouts::of(Limits::of(self.job));
         let lease: [&(dyn ToSql + Sync); 2] = [&self.job.lease.run.0, &self.job.lease.token];
         let (begun, limited, fenced) = tokio::join!(
             biased;
@@ -167,7 +167,7 @@ impl Transaction<'_> {
         .await
     }
 
-    async fn close(&self, rows: u64) -> Result<Recorded, Fault> {
+    async fn close(&self, rows: u64) -> Result<Summary, Fault> {
         let client = self.session.client();
         let (recorded, committed) = tokio::join!(
             biased;

@@ -232,12 +232,8 @@ impl Keyset {
         }
     }
 
-    /// The condition that holds for the row with the key `$1..$k`.
-    pub(super) fn is_key(&self) -> String {
-        self.is_key_of(None)
-    }
-
-    /// The same under an alias.
+    /// The condition that holds for the row with the key `$1..$k`, under an
+    /// alias where the table has one.
     pub(super) fn is_key_of(&self, alias: Option<&str>) -> String {
         format!("{} = {}", self.row(alias), self.key(1))
     }

@@ -1,7 +1,7 @@
 //! Owns the statements of a same-row comparison; never decides what a
 //! difference means.
 
-use super::keyset::{Ends, Keyset, Reads, where_all};
+use super::keyset::{Ends, Keyset, Reads};
 use super::{fenced, image_ne};
 use crate::plan::Table;
 use crate::runbook::Parity;
@@ -54,17 +54,5 @@ impl ParitySql {
     /// `compared` are the chunk's. No rows where the range is empty.
     pub fn compare(&self, ends: Ends) -> String {
         self.keyset.read(ends, &self.reads)
-    }
-
-    /// Compares one row again. Parameters: its key. One row `(differs bool,
-    /// image text)`; none where the row is gone.
-    pub fn recheck(&self) -> String {
-        format!(
-            "SELECT {flag} AS differs,\n{image} AS image\nFROM {table}{row}",
-            flag = self.reads.flag,
-            image = self.reads.image,
-            table = self.keyset.table(),
-            row = where_all([Some(self.keyset.is_key())]),
-        )
     }
 }

@@ -47,7 +47,7 @@ impl Lowering<'_> {
                 0 => "this does nothing",
                 _ => "this does more than one thing",
             };
-            let hint = "exactly one of `sql`, `backfill`, `parity`, `exec`, `manual`, `wait`; an undo has neither `parity` nor `wait`";
+            let hint = "exactly one of `sql`, `backfill`, `parity`, `exec`, `manual`, `wait`; an undo has no `backfill`, `parity` or `wait`";
             self.fault_with("exactly-one", owner, message, hint);
         }
         if let Some(raw) = kinds.sql {

@@ -23,7 +23,7 @@ impl Lowering<'_> {
     pub(super) fn undo(&mut self, raw: &At<raw::Undo>, spot: Spot) -> Option<Action> {
         let kinds = Kinds {
             sql: raw.value.sql.as_ref(),
-            backfill: raw.value.backfill.as_ref(),
+            backfill: None,
             parity: None,
             exec: raw.value.exec.as_ref(),
             manual: raw.value.manual.as_ref(),

@@ -11,7 +11,7 @@ use super::{At, Quantity};
 pub(crate) struct Guard {
     /// In the namespace of phases, steps, gates and guards.
     pub(crate) id: At<String>,
-    /// Time between two readings. Default: `"1s"`.
+    /// Time between two readings that it relies on: a built-in signal is read every second, and one older than three times this and 2 s is unknown. Default: `"1s"`.
     pub(crate) every: Option<At<String>>,
     /// What is measured, on the first connection; instead of `sql`.
     pub(crate) signal: Option<At<SignalName>>,

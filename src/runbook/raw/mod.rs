@@ -133,7 +133,7 @@ pub(crate) struct Role {
     /// Database roles, or roles that they belong to.
     #[schemars(required)]
     pub(crate) members: Option<Vec<At<String>>>,
-    /// What they may do beyond hold, which everyone may.
+    /// What they may do beyond hold, which everyone may; `advance` is for release, pause, resume, pace, answer, resolve and cancel as well.
     #[schemars(required)]
     pub(crate) can: Option<Vec<Permission>>,
     /// How to reach them.

@@ -72,8 +72,6 @@ pub(crate) struct Step {
 pub(crate) struct Undo {
     /// Runs SQL.
     pub(crate) sql: Option<At<Sql>>,
-    /// Rewrites rows in keyset chunks.
-    pub(crate) backfill: Option<At<Backfill>>,
     /// Runs a command.
     pub(crate) exec: Option<At<Exec>>,
     /// Asks a person.
@@ -90,9 +88,9 @@ pub(crate) struct Sql {
     pub(crate) file: Option<At<String>>,
     /// In one transaction with the step's event, or each statement by itself. Default: true.
     pub(crate) transaction: Option<bool>,
-    /// A duration, instead of `ddl.lock_timeout`.
+    /// A duration, instead of `ddl.lock_timeout`. An index built, dropped or rebuilt CONCURRENTLY waits for every older transaction: without one of its own it may wait as long as it may run.
     pub(crate) lock_timeout: Option<At<String>>,
-    /// A duration, on the server; also replaces `ddl.deadline` for long statements such as VALIDATE.
+    /// A duration, on the server; also replaces `ddl.deadline` for long statements such as VALIDATE. Default for an index CONCURRENTLY: `"1h"`.
     pub(crate) statement_timeout: Option<At<String>>,
     /// What the last statement has to give.
     pub(crate) expect: Option<At<SqlExpect>>,

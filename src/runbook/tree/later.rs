@@ -89,9 +89,12 @@ fn join(path: &str, key: &str) -> String {
 
 fn is_later(path: &str) -> bool {
     // A rollback's steps have the fields of steps; what an author names freely has none.
-    let path = path
-        .replace("phase.rollback.", "phase.step.")
-        .replace(".undo.", ".");
+    let path = path.replace("phase.rollback.", "phase.step.");
+    if path == "phase.step.undo.backfill" {
+        // Its checkpoints would be those of the backfill that it takes back.
+        return true;
+    }
+    let path = path.replace(".undo.", ".");
     let free = ["vars.", "connections.", "roles.", "environments."];
     LATER.iter().any(|later| match later.strip_prefix('*') {
         Some(suffix) => {

@@ -30,7 +30,7 @@ pub enum TakeError {
     /// There is a lead: watch it, or take over with a reason.
     #[error("`{}` leads from `{}` since {}", .0.holder, .0.host, .0.since)]
     Busy(LeadSeen),
-    /// A transaction of the former lead did not end in time; try again.
+    /// A transaction or a session of the former lead did not end in time; try again.
     #[error("a transaction of the former lead is still open: {0}")]
     StillWriting(Fault),
     /// There is no such run here.
@@ -68,6 +68,7 @@ pub async fn take(session: &mut Session, claim: &Claim<'_>) -> Result<Taken, Tak
         };
         let lead = lead_seen(&row);
         let moved = server::moved(&row);
+        let mut evicts = false;
         let mut former = Former {
             token: row.get("token"),
             holder: lead.holder.clone(),
@@ -81,9 +82,14 @@ pub async fn take(session: &mut Session, claim: &Claim<'_>) -> Result<Taken, Tak
             Finding::Evict(ground, reason) => {
                 end_holders(session, &former.token).await?;
                 (former.ground, former.reason) = (ground, Some(reason));
+                evicts = true;
             }
         }
         if let Some(lease) = replace_lease(session, claim.run, claim.host, &former).await? {
+            if evicts {
+                // Whatever began under the former token in between; nothing can now.
+                end_holders(session, &former.token).await?;
+            }
             return Ok(Taken { lease, moved });
         }
         // Somebody was faster: look who leads now.
@@ -140,17 +146,21 @@ async fn replace_lease(
 ) -> Result<Option<Lease>, TakeError> {
     let backend = session.backend();
     let replaced = replace(session.client_mut(), backend, (run, host), former).await;
-    replaced.map_err(|error| match session.describe(&error) {
-        fault if fault.trouble == Trouble::LockTimeout => TakeError::StillWriting(fault),
-        fault => fault.into(),
-    })
+    replaced.map_err(|error| by_what_comes_next(session.describe(&error)))
 }
 
-async fn end_holders(session: &Session, token: &str) -> Result<(), Fault> {
+async fn end_holders(session: &Session, token: &str) -> Result<(), TakeError> {
     let end = "SELECT pgcutover.end_holders($1)";
     let ended = session.client().execute(end, &[&token]).await;
-    ended.map_err(|error| session.describe(&error))?;
+    ended.map_err(|error| by_what_comes_next(session.describe(&error)))?;
     Ok(())
+}
+
+fn by_what_comes_next(fault: Fault) -> TakeError {
+    match fault.trouble {
+        Trouble::LockTimeout => TakeError::StillWriting(fault),
+        _ => fault.into(),
+    }
 }
 
 /// Replaces the lease that has this token; `None` where it has another one.

@@ -114,7 +114,7 @@ CREATE TABLE pgcutover.checkpoint (
     run_id        text NOT NULL,
     step          text NOT NULL,
     attempt       int  NOT NULL,          -- of the phase
-    round         int  NOT NULL DEFAULT 0, -- 0, then each rerun of the step
+    round         int  NOT NULL DEFAULT 0, -- 0, then each rerun of the step; -1 is its undo
     range         int  NOT NULL,
     part          bigint NOT NULL,        -- oid of the table, or of a partition
     stage         text NOT NULL,          -- copy, sweep, done
@@ -128,7 +128,7 @@ CREATE TABLE pgcutover.checkpoint (
     chunks        bigint NOT NULL DEFAULT 0,
     chunk_rows    int    NOT NULL,        -- the size that the next chunk starts from
     busy_ms       bigint NOT NULL DEFAULT 0,
-    saves         bigint NOT NULL DEFAULT 0, -- counts; a chunk that another one overtook cannot commit
+    saves         bigint NOT NULL DEFAULT 0, -- counts: one that another chunk overtook raises (saved_one)
     identity      json   NOT NULL,        -- server and collation versions that keys compare by
     started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -175,28 +175,31 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
       AND (l.classid::bigint << 32 | l.objid::bigint) = pgcutover.lock_key(p_token)
 $$;
 
--- Whether anybody works under a run's lease now: for whoever EXECUTE is granted,
--- without letting them see the token.
-CREATE FUNCTION pgcutover.attended(p_run text) RETURNS boolean
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pgcutover.lease l, pgcutover.holders(l.token) WHERE l.run_id = p_run)
-$$;
-
--- Ends the sessions that work under a token, those that this login may end.
+-- Ends the sessions that work under a token, those that this login may end, and
+-- waits up to 8 s until they have (55P03 then): what they ran is over.
 CREATE FUNCTION pgcutover.end_holders(p_token text) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder int;
-    ended  int := 0;
+    ended  int[] := '{}';
+    until  timestamptz := clock_timestamp() + interval '8 s';
 BEGIN
     FOR holder IN SELECT pgcutover.holders(p_token) LOOP
         BEGIN
-            ended := ended + pg_terminate_backend(holder)::int;
+            IF pg_terminate_backend(holder) THEN
+                ended := ended || holder;
+            END IF;
         EXCEPTION WHEN insufficient_privilege THEN
             NULL;  -- fenced all the same, only later: when its transaction ends
         END;
     END LOOP;
-    RETURN ended;
+    WHILE EXISTS (SELECT FROM pgcutover.holders(p_token) AS still WHERE still = ANY (ended)) LOOP
+        IF clock_timestamp() > until THEN
+            RAISE EXCEPTION 'sessions of the former lead do not end' USING ERRCODE = '55P03';
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RETURN cardinality(ended);
 END $$;
 
 -- Which of two leads' tokens came first: by timeline, then by epoch.
@@ -238,6 +241,17 @@ BEGIN
     PERFORM 1 FROM pgcutover.lease WHERE run_id = p_run AND token = p_token FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the lease of run % is held by another lead', p_run USING ERRCODE = 'PGC01';
+    END IF;
+END $$;
+
+-- Raises PGC04 unless one checkpoint was saved, so that the chunk around it cannot
+-- commit, whatever is on its way behind.
+CREATE FUNCTION pgcutover.saved_one(p_rows bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_rows IS DISTINCT FROM 1 THEN
+        RAISE EXCEPTION 'the checkpoint is not where this worker left it: an earlier chunk has arrived'
+            USING ERRCODE = 'PGC04';
     END IF;
 END $$;
 

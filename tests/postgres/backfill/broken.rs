@@ -211,3 +211,39 @@ async fn dropping_it_cancels_the_statement() {
     }
     drop(driver);
 }
+
+/// What a chunk of a lost connection does whose COMMIT arrives all the same.
+#[tokio::test]
+async fn a_chunk_that_another_one_overtook_commits_nothing() {
+    let database = users(60).await;
+    let overtake = "CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN UPDATE pgcutover.checkpoint SET saves = saves + 1; RETURN new; END';
+        CREATE TRIGGER overtake BEFORE UPDATE ON users FOR EACH ROW WHEN (old.id = 25)
+            EXECUTE FUNCTION overtake()";
+    database.client.batch_execute(overtake).await.unwrap();
+    let fault = run(&database, job()).await.0.unwrap_err();
+    assert_eq!(fault.trouble, Trouble::ConnectionLost, "{fault:?}");
+    assert!(fault.message.contains("checkpoint"), "{fault:?}");
+    assert_eq!(wrong(&database).await, 40, "two chunks of ten");
+    assert_eq!(
+        ask(&database, "SELECT saves FROM pgcutover.checkpoint").await,
+        2
+    );
+}
+
+/// The journal may be on another server, and it does not forget.
+#[tokio::test]
+async fn only_the_end_of_a_range_waits_for_the_disk() {
+    let database = users(30).await;
+    let listen = "CREATE TABLE waits (stage text, setting text);
+        CREATE FUNCTION listen() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO waits VALUES (new.stage, current_setting(''synchronous_commit'')); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER listen AFTER UPDATE ON pgcutover.checkpoint
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION listen()";
+    database.client.batch_execute(listen).await.unwrap();
+    finish(&database, job()).await;
+    let as_it_should = "SELECT count(*) FROM waits WHERE (stage = 'done') = (setting = 'on')";
+    let said = ask(&database, "SELECT count(*) FROM waits").await;
+    assert!(said > 4, "{said}");
+    assert_eq!(ask(&database, as_it_should).await, said);
+}

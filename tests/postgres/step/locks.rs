@@ -285,3 +285,29 @@ async fn locks_are_gone_before_a_missing_standby_is_waited_for() {
         "read after {read:?}, ended after {took:?}"
     );
 }
+
+#[tokio::test]
+async fn a_stop_is_heard_while_the_control_session_does_not_answer() {
+    let rig = Rig::new().await;
+    let job = patient(separate(&["SELECT pg_sleep(15)"]));
+    // Its next answer comes behind this one.
+    let deaf = rig.control.client().batch_execute("SELECT pg_sleep(15)");
+    let told = async {
+        rig.until_some("query LIKE 'SELECT pg_sleep%' AND application_name = 'pgcutover:step'")
+            .await;
+        // Longer than it takes until it looks for the first time.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        rig.stop.send_replace(Stop::Now);
+        Instant::now()
+    };
+    let work = async {
+        let (fault, told) = tokio::join!(rig.run(&job), told);
+        (fault.unwrap_err(), told.elapsed())
+    };
+    let (fault, took) = tokio::select! {
+        done = work => done,
+        _ = deaf => panic!("not heard"),
+    };
+    assert_eq!(fault.trouble, Trouble::Interrupted, "{fault:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}

@@ -14,14 +14,15 @@ async fn ddl_commits_together_with_its_event() {
     ]);
     let done = rig.run(&job).await.unwrap();
     assert_eq!(rig.columns().await, 4);
-    let event = done.event.unwrap();
+    assert!(done.replicated);
+    let read = events(&rig.control, &job.lease.run, &Head::default()).await;
+    let [event] = &read.unwrap()[..] else {
+        panic!("one event");
+    };
     assert_eq!(event.seq, Seq(1));
     assert!(
         matches!(&event.kind, EventKind::StepSucceeded { summary, .. } if *summary == done.summary)
     );
-    assert!(done.replicated);
-    let read = events(&rig.control, &job.lease.run, &Head::default()).await;
-    assert_eq!(read.unwrap(), [event]);
 }
 
 #[tokio::test]
@@ -102,8 +103,7 @@ async fn elsewhere_a_receipt_commits_with_the_work_and_only_once() {
     job.record = Record::Receipt;
     let (run, task) = (job.lease.run.clone(), job.task.clone());
     assert_eq!(receipt(&rig.control, &run, &task, 1).await.unwrap(), None);
-    let done = rig.run(&job).await.unwrap();
-    assert_eq!(done.event, None);
+    rig.run(&job).await.unwrap();
     assert_eq!(
         receipt(&rig.control, &run, &task, 1).await.unwrap(),
         Some(100)
@@ -151,4 +151,31 @@ async fn an_old_backend_of_ours_is_ended_and_its_namesake_is_not() {
     assert_eq!(rig.step.closed_reason(), None);
     assert!(backend_gone(&rig.control, old).await.unwrap());
     assert!(rig.step.closed().await.contains("terminating"));
+}
+
+#[tokio::test]
+async fn a_take_over_ends_a_statement_on_its_own() {
+    let rig = Rig::new().await;
+    let job = patient(separate(&["SELECT pg_sleep(15)"]));
+    let work = rig.run(&job);
+    let take_over = async {
+        rig.until_some("query LIKE 'SELECT pg_sleep%' AND application_name = 'pgcutover:step'")
+            .await;
+        rig.number("SELECT pgcutover.end_holders('mine')::bigint")
+            .await
+    };
+    let (done, ended) = tokio::join!(work, take_over);
+    assert_eq!(done.unwrap_err().trouble, Trouble::ConnectionLost);
+    assert_eq!(ended, 1);
+}
+
+#[tokio::test]
+async fn a_statement_on_its_own_holds_the_lease_no_longer_than_it_runs() {
+    let rig = Rig::new().await;
+    rig.run(&separate(&["VACUUM users"])).await.unwrap();
+    assert_eq!(
+        rig.number("SELECT count(*) FROM pgcutover.holders('mine')")
+            .await,
+        0
+    );
 }

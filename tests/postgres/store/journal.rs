@@ -326,6 +326,30 @@ async fn events_that_the_server_lost_are_told_and_the_journal_goes_on() {
 }
 
 #[tokio::test]
+async fn a_reader_that_saw_what_the_server_lost_is_told_so() {
+    let scene = scene().await;
+    let appended = scene
+        .journal
+        .append(Seq(2), &[held("a"), held("b")], None)
+        .await
+        .unwrap();
+    let seen = head_of(&appended);
+    assert_eq!(scene.journal.catch_up(&seen).await.unwrap().len(), 0);
+    let lose = "UPDATE pgcutover.head SET seq = 3, hash = (SELECT hash FROM pgcutover.event WHERE seq = 3);
+                DELETE FROM pgcutover.event WHERE seq = 4";
+    scene.database.client.batch_execute(lose).await.unwrap();
+    let lost = scene.journal.catch_up(&seen).await;
+    let broken = Break::Lost { seq: Seq(4) };
+    assert!(matches!(lost, Err(ReadError::Broken(found)) if found == broken));
+    // Another event in its place is another journal, and so is what follows it.
+    let more = [held("c"), held("d")];
+    scene.journal.append(Seq(3), &more, None).await.unwrap();
+    let changed = scene.journal.catch_up(&seen).await;
+    let broken = Break::Changed { seq: Seq(4) };
+    assert!(matches!(changed, Err(ReadError::Broken(found)) if found == broken));
+}
+
+#[tokio::test]
 async fn a_standby_is_read_and_not_written() {
     let scene = scene().await;
     support::shared().catch_up().unwrap();

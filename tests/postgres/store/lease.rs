@@ -152,6 +152,59 @@ async fn a_former_leads_open_transaction_is_ended_and_leaves_nothing() {
     assert_eq!(rows.unwrap().len(), 0);
 }
 
+/// As a stopped lead leaves it: a statement outside a transaction goes on, with
+/// nobody there who would hear of its end.
+#[tokio::test]
+async fn a_former_leads_statement_outside_a_transaction_is_over_when_the_lease_is_taken() {
+    use pgcutover::pg::step::{Record, Sessions, SqlJob, Stop, run};
+    use pgcutover::run::event::Task;
+    use pgcutover::runbook::{Ddl, SqlAction, StepId};
+    let scene = scene().await;
+    let step = session(&scene.database.dsn, Purpose::Step).await;
+    let control = session(&scene.database.dsn, Purpose::Control).await;
+    let lease = scene.journal.lease();
+    let job = SqlJob {
+        lease: pgcutover::pg::lease::Lease {
+            run: lease.run.clone(),
+            token: lease.token.clone(),
+        },
+        task: Task::forward(StepId::new("s")),
+        attempt: 1,
+        action: SqlAction {
+            statements: vec!["SELECT pg_sleep(600)".to_owned()],
+            file: None,
+            transaction: false,
+            lock_timeout: None,
+            statement_timeout: Some(Duration::from_secs(600)),
+            expect: None,
+        },
+        ddl: Ddl::default(),
+        record: Record::Journal,
+        again: false,
+    };
+    let sleeps = format!(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE pid = {} AND query LIKE '%sleep(600)%'",
+        step.backend().pid
+    );
+    let gone = is_gone(step.backend().pid);
+    let working = tokio::spawn(async move {
+        let sessions = Sessions {
+            step: &step,
+            control: &control,
+        };
+        let stop = tokio::sync::watch::Sender::new(Stop::No);
+        run(sessions, &job, stop.subscribe(), &|_| {}).await
+    });
+    super::becomes_true(&scene.database.client, &sleeps).await;
+    let mut other = lead(&scene.database.dsn).await;
+    claim(&mut other, lease, Some("ana's laptop sleeps"))
+        .await
+        .unwrap();
+    let ended = scene.database.client.query_one(&gone, &[]).await.unwrap();
+    assert!(ended.get::<_, bool>(0), "it still runs");
+    assert!(working.await.unwrap().is_err());
+}
+
 /// A login that owns the schema, and may not end the superuser's sessions.
 async fn modest_owner(database: &support::Database) -> (Session, Session) {
     let (name, login) = (&database.name, format!("{}_owner", database.name));

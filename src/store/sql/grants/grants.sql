@@ -5,7 +5,7 @@
 GRANT USAGE ON SCHEMA pgcutover TO pgcutover_observer;
 GRANT SELECT ON pgcutover.schema_version, pgcutover.run, pgcutover.head, pgcutover.event,
     pgcutover.heartbeat, pgcutover.status TO pgcutover_observer;
-GRANT EXECUTE ON FUNCTION pgcutover.attended, pgcutover.watch, pgcutover.attend,
+GRANT EXECUTE ON FUNCTION pgcutover.watch, pgcutover.attend,
     pgcutover.hold, pgcutover.reply_of TO pgcutover_observer;
 
 -- Asks for more: what is accepted is up to the runbook's [roles].

@@ -14,6 +14,7 @@ use super::again::Again;
 use super::fault::Fault;
 pub use super::lead::Ground;
 pub use super::proof::{BackfillSummary, ParitySummary, Summary};
+pub use super::task::{Direction, Task};
 pub use super::words::{Evidence, Percent, Rung, Verdict};
 use crate::plan::Plan;
 use crate::runbook::{GateId, GuardId, PhaseId, RoleId, StepId};
@@ -61,62 +62,6 @@ pub struct Event {
     pub kind: EventKind,
     /// The chain's hash up to and including it, 64 hex digits.
     pub hash: String,
-}
-
-/// A step in one of its two directions.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Task {
-    /// The step; those of a phase's own rollback included.
-    pub step: StepId,
-    /// Do it, or take it back.
-    pub direction: Direction,
-}
-
-impl Task {
-    /// Doing a step.
-    pub fn forward(step: StepId) -> Self {
-        Self {
-            step,
-            direction: Direction::Forward,
-        }
-    }
-
-    /// Taking a step back.
-    pub fn back(step: StepId) -> Self {
-        Self {
-            step,
-            direction: Direction::Back,
-        }
-    }
-}
-
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.direction {
-            Direction::Forward => self.step.fmt(f),
-            Direction::Back => write!(f, "undo of {}", self.step),
-        }
-    }
-}
-
-/// Do it, or take it back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Do it.
-    Forward,
-    /// Take it back.
-    Back,
-}
-
-impl Direction {
-    /// As the journal's JSON, a receipt and an idempotency key have it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Back => "back",
-        }
-    }
 }
 
 /// Who made it happen.

@@ -24,6 +24,7 @@ pub mod lead;
 pub mod outlook;
 pub mod progress;
 pub mod proof;
+pub mod task;
 pub mod words;
 
 use again::Rerun;

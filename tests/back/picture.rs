@@ -56,6 +56,7 @@ const TOP: &[(&str, &str)] = &[
     ("parity", "object?"),
     ("gates", "list"),
     ("guards", "list"),
+    ("attached", "list?"),
 ];
 const BACKFILL: &[(&str, &str)] = &[
     ("step", "text"),
@@ -65,12 +66,16 @@ const BACKFILL: &[(&str, &str)] = &[
     ("elapsed_ms", "count"),
     ("chunks", "count"),
     ("quarantined", "count"),
+    ("aside", "list"),
     ("workers", "count"),
     ("parts", "list"),
     ("eta_low_s", "count?"),
     ("eta_high_s", "count?"),
     ("pace", "count"),
     ("reason", "text?"),
+    ("whole_ms", "count"),
+    ("lost", "list"),
+    ("eta_told", "list"),
 ];
 const PARITY: &[(&str, &str)] = &[
     ("step", "text"),

@@ -224,7 +224,7 @@ async fn a_verb_finds_its_run_or_says_why_not() {
     stage.ask(&["hold", "--run", &id]).await;
     // Somebody leads already, and goes on leading.
     let said = stage.second_lead().await;
-    let busy = said.err.contains("`postgres` leads from") && said.err.contains("--take-over");
+    let busy = said.err.contains("`postgres` leads from") && said.err.contains("take-over");
     assert!(said.code == 1 && busy, "{said:?}");
     stage.ask(&["release"]).await;
 }

@@ -16,7 +16,8 @@ const COUNTED: &[Edit] = &[
         "flagctl = { text = \"flagctl\" }",
         "flagctl = { text = \"./counted\" }",
     ),
-    // The promoted one has no standby.
+    // The promoted one has no standby, so its lag is unknown: that soaks nothing.
+    ("resets_on = [\"replica-lag\"]", "resets_on = []"),
     (
         "stall = \"5s\", hold = \"60s\"",
         "stall = \"1h\", hold = \"1h\"",

@@ -42,8 +42,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "unbatched-write",
     ),
     (
-        "signal = \"replication_lag\"",
-        "signal = \"wal_rate\"",
+        "hold = { above = \"60s\", for = \"30s\" }",
+        "rollback = { above = \"60s\", for = \"30s\" }",
         "not-supported-yet",
     ),
 ];

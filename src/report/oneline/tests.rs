@@ -43,6 +43,7 @@ fn copying(state: State, reason: Option<&str>) -> Status {
         eta_high_s: Some(3300),
         pace: 60,
         reason: reason.map(str::to_owned),
+        eta_assumes: String::new(),
         whole_ms: 1,
         lost: Vec::new(),
         eta_told: Vec::new(),

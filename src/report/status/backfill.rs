@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::millis;
 use crate::engine::snapshot::BackfillView;
-use crate::engine::throttle;
+use crate::engine::{eta, throttle};
 use crate::reading::elapsed;
 use crate::report::{course, format};
 use crate::run::course::Told;
@@ -45,6 +45,9 @@ pub struct BackfillStatus {
     pub eta_low_s: Option<u64>,
     /// Seconds left if it goes on as in its worst.
     pub eta_high_s: Option<u64>,
+    /// What the range rests on; empty while there is none.
+    #[serde(default)]
+    pub eta_assumes: String,
     /// Percent, as person and guards make it; 0 is a stall.
     pub pace: u8,
     /// What slows it most: `hold`, `pause`, a guard's id, or `pace` where a
@@ -99,6 +102,7 @@ impl BackfillStatus {
             parts: view.progress.parts.clone(),
             eta_low_s: view.eta.map(|eta| eta.low.as_secs()),
             eta_high_s: view.eta.map(|eta| eta.high.as_secs()),
+            eta_assumes: view.eta.map_or("", |_| eta::ASSUMPTION).to_owned(),
             pace: view.pace.effective.0,
             reason: throttle::cause(run, &view.pace),
             whole_ms: millis(view.course.whole()),
@@ -111,6 +115,9 @@ impl BackfillStatus {
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.line()];
         lines.extend(self.parts.iter().filter_map(part_line));
+        if !self.eta_assumes.is_empty() {
+            lines.push(format!("  ETA: {}", self.eta_assumes));
+        }
         let aside = self.aside.iter();
         lines.extend(aside.map(|(key, why)| format!("  in quarantine: {key}: {why}")));
         let whole = Duration::from_millis(self.whole_ms);

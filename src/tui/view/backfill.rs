@@ -6,6 +6,7 @@ use ratatui::text::Line;
 use super::Scene;
 use super::production::OLD;
 use super::row::{Row, bar};
+use crate::engine::eta;
 use crate::engine::snapshot::{BackfillView, State};
 use crate::report::{course, format};
 use crate::run::event::Percent;
@@ -41,6 +42,10 @@ pub(super) fn rows(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
         Line::from(row.fit(width))
     }));
     lines.push(lost(scene, view).fit(width).into());
+    lines.extend(view.eta.map(|_| {
+        let words = format!("ETA: {}", eta::ASSUMPTION);
+        Line::from(scene.row().gap(1).put(Tone::Quiet, words).fit(width))
+    }));
     lines
 }
 

@@ -63,6 +63,9 @@ pub fn seam(name: &str) {
         let us = rustix::process::getpid();
         rustix::process::kill_process(us, rustix::process::Signal::STOP)
             .expect("a process may stop itself");
+        // Any thread may take the signal; until it has stopped the others, this
+        // one goes nowhere.
+        std::thread::sleep(std::time::Duration::from_secs(1));
     }
     assert!(
         !is_due(&PANIC, PANIC_VARIABLE, name),

@@ -71,6 +71,7 @@ const BACKFILL: &[(&str, &str)] = &[
     ("parts", "list"),
     ("eta_low_s", "count?"),
     ("eta_high_s", "count?"),
+    ("eta_assumes", "said"),
     ("pace", "count"),
     ("reason", "text?"),
     ("whole_ms", "count"),

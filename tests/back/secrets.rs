@@ -163,6 +163,9 @@ async fn a_run_leaves_its_password_nowhere() {
     );
     stage.vars.push(panic);
     stage.lead_as_it_is();
+    // Asked before, it would be refused: who leads is news.
+    let again = |run: &pgcutover::run::Run| run.lead.as_ref().is_some_and(|lead| lead.epoch > 1);
+    stage.until("the lead again", again).await;
     let release = serde_json::json!({"ask": "release"});
     stage.ask_and_leave(&release).await;
     stage.until_told("told to panic at").await;

@@ -34,7 +34,7 @@ fn slowed_by_lag(state: &'static str) -> impl Fn(&Status) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_that_stops_replaying_slows_the_backfill_and_the_account_says_so() {
-    let mut stage = Stage::set(20_000, TOUCHY).await;
+    let mut stage = Stage::set(200_000, TOUCHY).await;
     let lead = stage.lead();
     stage
         .status_when("the run", |status| status.state == "NOT STARTED")

@@ -40,7 +40,7 @@ async fn a_lead_that_agrees_goes_on_watching_in_its_own_terminal() {
     ana.press("y");
     bo.shows("who is who");
     bo.shows("who agreed");
-    ana.shows("you watch");
+    ana.shows("watch, LEAD bo");
     ana.shows("bo took the lead from postgres, who agreed");
     // What the new lead does is seen there, and only Space does anything.
     stage.accepted("advance expand").await;
@@ -61,7 +61,7 @@ async fn a_lead_that_is_not_asked_is_told_by_whom_and_why() {
     let (stage, mut ana) = two().await;
     let mut bo = bo(&stage, &["--reason", "pager"]);
     bo.shows("who is who");
-    ana.shows("you watch");
+    ana.shows("watch, LEAD bo");
     ana.shows("unasked");
     ana.shows("pager");
     ana.press("q");

@@ -32,7 +32,9 @@ async fn an_invalid_index_left_by_an_earlier_try_is_dropped_and_built_again() {
     let mut job = patient(separate(&[sql]));
     job.action.statement_timeout = Some(Duration::from_millis(300));
     let fault = rig.run(&job).await.unwrap_err();
-    assert_eq!(fault.trouble, Trouble::Deadline);
+    // Its waits are bound by the same time; either may be told first.
+    let ended = [Trouble::Deadline, Trouble::LockTimeout];
+    assert!(ended.contains(&fault.trouble), "{fault:?}");
     assert!(fault.detail.unwrap().contains("By Mail"));
     assert!(
         fault

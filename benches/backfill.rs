@@ -8,10 +8,10 @@
 //! big UPDATE has nobody. Its final sweep, a read of the whole table, is told
 //! apart.
 //!
-//! Before there were workers, 1 M rows, Postgres 15, 2 cores, otherwise idle:
-//! one worker 1.03 (0.89 to 1.39), with the sweep 0.76. By the server's CPU a
-//! chunked UPDATE costs what the big one does, and finding the bounds 3 % on
-//! top.
+//! 1 M rows, Postgres 15, 2 cores, otherwise idle, median of 6: one worker 0.98
+//! (0.92 to 1.04), with the sweep 0.81; two workers 1.48 (1.31 to 1.62), with the
+//! sweep 1.27. By the server's CPU a chunked UPDATE costs what the big one does,
+//! and finding the bounds 3 % on top.
 
 #![allow(
     clippy::unwrap_used,

@@ -6,11 +6,11 @@
 # clock: the machine need not be idle.
 #
 # Wanted: at 80x24 under 2000 bytes a second while backfilling (aim 1000), and
-# paused or held under 1 % of a core at any size. On 2 busy cores, bytes a second
-# and percent of a core: at 80x24 at rest 77 and 0.33, backfilling at a pace of
-# 20 % 282 and 0.50, paused 130 and 0.43, held 112 and 0.37; ten pictures a second
-# at rest, as it was before, made that 0.83 to 1.00. tui-logger's thread: below a tick.
-# At 200x60: rest 483 0.53; backfill 1849 0.70; paused 1377 0.60; held 1251 0.57.
+# paused or held under 1 % of a core at any size. On 2 cores, bytes a second and
+# percent of a core; tui-logger's thread stays below a tick:
+#
+#   80x24    rest 99 0.17, full pace 727 0.80, pace 20 % 303 0.58, paused 171 0.50, held 96 0.50
+#   200x60   rest 443 0.42, full pace 1825 1.60, pace 20 % 1622 0.67, paused 1566 0.50, held 1393 0.58
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --release

@@ -13,7 +13,7 @@ use crate::stage::Stage;
 
 /// How long each is watched. Ticks of the processor's clock are 10 ms: so long,
 /// that one of them is 0.05 % of a core.
-const WATCHED: Duration = Duration::from_secs(20);
+const WATCHED: Duration = Duration::from_secs(12);
 
 /// At full pace, so that the backfill does not come to its end.
 const BRIEFLY: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const BRIEFLY: Duration = Duration::from_secs(5);
 const SETTLES: Duration = Duration::from_secs(3);
 
 /// So many that the backfill is still in its middle at the end.
-const ROWS: i64 = 1_000_000;
+const ROWS: i64 = 6_000_000;
 
 /// Chunks as the runbook has them by itself.
 const USUAL: (&str, &str) = ("min = 100, max = 250", "min = 100, max = 50_000");

@@ -11,7 +11,7 @@ use crate::film::cast;
 use crate::picture::svg;
 
 /// So many rows that there is time to look.
-const ROWS: u64 = 1_000_000;
+const ROWS: u64 = 4_000_000;
 
 fn keep(name: &str, content: &str) {
     let assets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets");

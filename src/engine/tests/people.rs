@@ -1,6 +1,6 @@
 //! People: permissions, seats, stale views, waivers.
 
-use super::world::{World, forward};
+use super::world::{World, back, forward};
 use crate::engine::message::{Ask, IntentId, Reply};
 use crate::plan::Phase;
 use crate::plan::fixture::{phase, plan, signoff, sql, sql_gate};
@@ -170,13 +170,7 @@ fn a_signature_does_not_survive_a_rollback() {
     world.advance("expand");
     world.succeed(&forward("add-column"));
     world.ask_as("bo", sign(Answer::Go));
-    world.ask(Ask::Rollback {
-        phase: PhaseId::new("expand"),
-        reason: None,
-    });
-    world.succeed(&super::world::back("add-column"));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
+    world.goes_back_and_forward("expand", "add-column");
     refused(world.ask(advance("next")));
 }
 
@@ -222,7 +216,7 @@ fn a_waiver_does_not_survive_the_rollback_of_the_phase_behind_its_gate() {
         phase: PhaseId::new("next"),
         reason: None,
     });
-    world.succeed(&super::world::back("more"));
+    world.succeed(&back("more"));
     assert_eq!(world.run.place, Place::Before(1));
     assert_ne!(world.run.verdict(&soft), Verdict::Waived);
     assert_eq!(world.ask(advance("next")), None, "the query is asked first");
@@ -279,13 +273,7 @@ fn a_signature_rests_on_what_is_signed_not_on_a_hold() {
     let signed = world.ask_having_seen("bo", sign(Answer::Go), saw);
     assert_eq!(signed, Some(Reply::Accepted));
 
-    world.ask(Ask::Rollback {
-        phase: PhaseId::new("expand"),
-        reason: None,
-    });
-    world.succeed(&super::world::back("add-column"));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
+    world.goes_back_and_forward("expand", "add-column");
     refused(world.ask_having_seen("bo", sign(Answer::Go), saw));
 }
 
@@ -315,12 +303,6 @@ fn an_entry_signature_does_not_survive_the_rollback_of_the_phase_before() {
     world.advance("expand");
     world.succeed(&forward("add-column"));
     world.ask_as("bo", sign(Answer::Go));
-    world.ask(Ask::Rollback {
-        phase: PhaseId::new("expand"),
-        reason: None,
-    });
-    world.succeed(&super::world::back("add-column"));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
+    world.goes_back_and_forward("expand", "add-column");
     refused(world.ask(advance("next")));
 }

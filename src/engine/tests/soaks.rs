@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use super::gates::{gated, verdict_of};
 use super::world::{World, forward};
-use crate::engine::message::Ask;
 use crate::plan::fixture::{lag_guard, plan, soak, sql_gate};
 use crate::reading::Reading;
 use crate::run::event::Verdict;
-use crate::runbook::{At, GateId, PhaseId};
+use crate::runbook::{At, GateId};
 
 #[test]
 fn a_soak_counts_observed_time_only() {
@@ -38,13 +37,7 @@ fn a_soak_of_a_phase_that_was_taken_back_begins_anew() {
     world.succeed(&forward("add-column"));
     world.pass(60);
     assert!(world.run.verdict(&GateId::new("bake")).opens());
-    world.ask(Ask::Rollback {
-        phase: PhaseId::new("expand"),
-        reason: None,
-    });
-    world.succeed(&super::world::back("add-column"));
-    world.advance("expand");
-    world.succeed(&forward("add-column"));
+    world.goes_back_and_forward("expand", "add-column");
     world.pass(30);
     assert!(!world.run.verdict(&GateId::new("bake")).opens());
     world.pass(31);

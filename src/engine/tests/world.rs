@@ -186,6 +186,17 @@ impl World {
         assert_eq!(self.last_reply(), Some(Reply::Accepted), "into {into}");
     }
 
+    /// A phase of one finished step is taken back, and gone through again.
+    pub(super) fn goes_back_and_forward(&mut self, phase: &str, step: &str) {
+        self.ask(Ask::Rollback {
+            phase: PhaseId::new(phase),
+            reason: None,
+        });
+        self.succeed(&back(step));
+        self.advance(phase);
+        self.succeed(&forward(step));
+    }
+
     /// Answers every query that is pending.
     pub(super) fn answer_queries(&mut self, verdict: Verdict) {
         let samples = self.memory.samples.iter();

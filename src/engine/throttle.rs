@@ -70,7 +70,7 @@ fn left_by(guard: &Guard, state: &GuardMemory) -> u8 {
             };
             let percent = (share * 100.0).round().clamp(f64::from(FLOOR), 100.0);
             // In range by the clamp; a NaN saturates to 0 and is lifted.
-            (percent.round() as u8).max(FLOOR)
+            (percent as u8).max(FLOOR)
         }
     }
 }
